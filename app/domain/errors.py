@@ -1,0 +1,144 @@
+"""Everything that can go wrong, as one tree.
+
+IsothermError
+├── ConfigurationError          what an operator wrote can't be used; names the YAML path
+├── RequestError                the caller can mend it (4xx)
+│   ├── BadRequestError         400, names the field
+│   ├── AuthenticationError     401
+│   ├── PermissionDeniedError   403
+│   ├── ModelNotFoundError      404
+│   ├── TooLargeError           413
+│   └── RateLimitedError        429, says when to come back
+├── NoRouteError                503, nothing can take the job now
+└── BackendError                a backend let us down
+    ├── BackendRefusedError     before its first byte, so the next route may be tried
+    │   ├── BackendBusyError    it asked to come back later
+    │   └── JobRejectedError    it found fault with the job itself: the caller's 4xx
+    ├── BackendTimeoutError     too slow to connect, to begin, to go on or to end
+    └── StreamBrokenError       after its first byte: the answer is incomplete
+"""
+
+from __future__ import annotations
+
+
+class IsothermError(Exception):
+    """The root: `message` is fit for a person to read and holds no secret."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigurationError(IsothermError):
+    """`path` is where in the YAML it is wrong, as in `backends[0].threads`; empty when nowhere in particular."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+
+
+class RequestError(IsothermError):
+    """`param` is the field at fault and `code` a word that programs can test, both as OpenAI's envelope has them."""
+
+    status = 400
+    kind = "invalid_request_error"
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+        self.code = code
+
+
+class BadRequestError(RequestError):
+    """The request can't be understood or can't be honoured."""
+
+
+class AuthenticationError(RequestError):
+    """No key, or none that we know."""
+
+    status = 401
+
+
+class PermissionDeniedError(RequestError):
+    """A known key that may not do this."""
+
+    status = 403
+
+
+class ModelNotFoundError(RequestError):
+    """Nothing here serves that model."""
+
+    status = 404
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The model '{model}' does not exist here; GET /v1/models lists those that do.",
+            param="model",
+            code="model_not_found",
+        )
+
+
+class TooLargeError(RequestError):
+    """More bytes than the limit."""
+
+    status = 413
+
+
+class RateLimitedError(RequestError):
+    """Too many, or too much, for now."""
+
+    status = 429
+    kind = "rate_limit_error"
+
+    def __init__(self, message: str, *, retry_after_seconds: float, code: str = "rate_limit_exceeded") -> None:
+        super().__init__(message, code=code)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NoRouteError(IsothermError):
+    """Something serves the model, but nothing can take the job now."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class BackendError(IsothermError):
+    """`backend` is the id of the backend that let us down."""
+
+    def __init__(self, backend: str, message: str) -> None:
+        super().__init__(f"backend '{backend}' {message}")
+        self.backend = backend
+
+
+class BackendRefusedError(BackendError):
+    """Nothing of an answer has come, so another backend can be asked."""
+
+
+class BackendBusyError(BackendRefusedError):
+    """It is well, but has no room now."""
+
+    def __init__(self, backend: str, message: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(backend, message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class JobRejectedError(BackendRefusedError):
+    """It understood the job and said no: `status` is its 4xx and `detail` its words to the caller."""
+
+    def __init__(
+        self, backend: str, status: int, detail: str, *, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(backend, f"rejected the request: {detail}")
+        self.status = status
+        self.detail = detail
+        self.param = param
+        self.code = code
+
+
+class BackendTimeoutError(BackendError):
+    """It took longer than the configuration allows."""
+
+
+class StreamBrokenError(BackendError):
+    """The answer began and can't be completed."""

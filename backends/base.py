@@ -1,0 +1,151 @@
+"""What a backend is: its settings, its small Protocols (having the method is the capability), and the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.domain.backend import Capability, Hardware, ModelPatterns, Profile, ServedModel
+from app.domain.job import Job
+
+KINDS = {
+    "anthropic": "backends.anthropic:Anthropic",
+    "llamacpp": "backends.llamacpp:LlamaCpp",
+    "ollama": "backends.ollama:Ollama",
+    "openai": "backends.openai:OpenAi",
+    "openvino": "backends.openvino:OpenVino",
+    "static_embeddings": "backends.static_embeddings:StaticEmbeddings",
+}
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$", max_length=2048)]
+Pattern = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Frozen(BaseModel):
+    """Settings are read once and never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Timeouts(Frozen):
+    """How long to wait, in seconds."""
+
+    connect: Seconds = Field(5, description="to reach the server")
+    first_token: Seconds = Field(300, description="for the first chunk of an answer")
+    stall: Seconds = Field(60, description="between two chunks")
+    total: Seconds = Field(1800, description="for a whole answer")
+
+
+class Probing(Frozen):
+    """The health probe and its circuit breaker."""
+
+    interval_seconds: Seconds = Field(10, description="between two probes")
+    failures: int = Field(3, ge=1, le=100, description="in a row, of probes or jobs, that open the breaker")
+    cooldown_seconds: Seconds = Field(15, description="that an open breaker waits before one job may try again")
+
+
+class BackendSettings(Frozen):
+    """What every kind of backend can be told."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="its name, in headers, logs and metrics")
+    kind: str = Field(description="which implementation runs it")
+    hardware: Hardware = Field(Hardware.CPU, description="what it runs on")
+    tier: int = Field(1, ge=0, le=9, description="how big it is; smaller tiers are asked first")
+    watts: float | None = Field(
+        None, ge=0, le=10_000, description="what it draws while it works; unknown when left out"
+    )
+    zone: str | None = Field(None, description="the zone that it heats")
+    models: tuple[Pattern, ...] = Field(("*",), min_length=1, description="globs of the models that it may serve")
+    preferred: tuple[Pattern, ...] = Field((), description="globs of the models that it should get first")
+    excluded: tuple[Pattern, ...] = Field((), description="globs of the models that it must not serve")
+    max_context: int | None = Field(None, ge=1, description="tokens that fit, when the server does not say")
+    concurrency: int = Field(8, ge=1, le=100_000, description="jobs that it takes at once")
+    queue: int = Field(64, ge=0, le=100_000, description="jobs that may wait for a place")
+    warm_up: bool = Field(False, description="ask for one token at start, so that the model is loaded")
+    timeouts: Timeouts = Timeouts()
+    health: Probing = Probing()
+
+    @model_validator(mode="after")
+    def _excluded_leaves_something(self) -> Self:
+        if "*" in self.excluded:
+            raise ValueError("excluded has '*': nothing would be left to serve")
+        return self
+
+    def model_needed(self) -> str | None:
+        """The model that must be in the cache (or on disk) before this backend can start."""
+        return None
+
+    def profile(self, honours: dict[Capability, frozenset[str]], *, passes_extras: bool = False) -> Profile:
+        """The facts for routing, with what this kind can act on."""
+        return Profile(
+            id=self.id,
+            kind=self.kind,
+            hardware=self.hardware,
+            tier=self.tier,
+            patterns=ModelPatterns(self.models, self.preferred, self.excluded),
+            honours=honours,
+            concurrency=self.concurrency,
+            queue=self.queue,
+            passes_extras=passes_extras,
+            max_context=self.max_context,
+            watts=self.watts,
+            zone=self.zone,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a backend may use of this machine.
+
+    `find_model` gives the file or directory of a catalogue name or path and raises ConfigurationError;
+    `scratch` is a private directory in memory, gone when the gateway stops.
+    """
+
+    find_model: Callable[[str], Path]
+    scratch: Path
+
+
+class Backend(Protocol):
+    """Something that runs models. Built without side effects: `Kind(settings, resources)`."""
+
+    profile: Profile
+
+    async def start(self) -> None:
+        """Get ready to be probed; quick: what takes long goes on in the background and shows in `probe`."""
+
+    async def stop(self) -> None:
+        """Let go of everything; also right after a failed start."""
+
+    async def probe(self) -> tuple[ServedModel, ...]:
+        """The models that it can serve now. Raises BackendError when it can't serve."""
+
+
+class Chats(Protocol):
+    """Answers a conversation."""
+
+    def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
+        """Blocks of whole `chat.completion.chunk` events in OpenAI's shape, with `data: [DONE]` last.
+
+        `job.body["model"]` is a model of this backend. The first step raises BackendRefusedError when nothing
+        came of it; later ones raise StreamBrokenError. Closing the generator stops the backend.
+        Usage comes in a last event with empty `choices`, where the server tells it.
+        """
+
+
+class Completes(Protocol):
+    """Goes on with a text."""
+
+    def complete(self, job: Job) -> AsyncGenerator[bytes, None]:
+        """As `Chats.chat`, in the shape of `text_completion`."""
+
+
+class Embeds(Protocol):
+    """Turns texts into vectors."""
+
+    async def embed(self, job: Job) -> dict[str, Any]:
+        """The official answer of /v1/embeddings, its vectors as lists of floats. Raises BackendError."""

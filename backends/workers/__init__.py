@@ -1,0 +1,1 @@
+"""Engines in child processes: the event loop does I/O only."""

@@ -1,0 +1,146 @@
+"""A program that runs beside the gateway: started, watched, started again with backoff, and stopped with it.
+
+They talk in lines of JSON: the first line to the program is its configuration, its first line back says that
+it is ready. When the gateway is gone, however it went, the program reads the end of its input and leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.domain.errors import BackendRefusedError
+
+logger = logging.getLogger(__name__)
+
+_LINE_LIMIT_BYTES = 16 * 1024 * 1024
+_FIRST_BACKOFF_SECONDS = 1.0
+_LAST_BACKOFF_SECONDS = 30.0
+_SETTLED_SECONDS = 60.0
+_STOP_SECONDS = 5.0
+
+Line = dict[str, Any]
+
+
+class Child:
+    """`on_line` gets every line after the ready one; `on_exit` is called when the program has gone.
+
+    `ready` is what the ready line said, None while there is none to talk to.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        program: Path,
+        configuration: Mapping[str, Any],
+        *,
+        on_line: Callable[[Line], None] = lambda _: None,
+        on_exit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.ready: Line | None = None
+        self._backend = backend
+        self._program = program
+        self._configuration = configuration
+        self._on_line = on_line
+        self._on_exit = on_exit
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._last_words: deque[str] = deque(maxlen=5)
+
+    async def start(self) -> None:
+        """Begin, and keep it going until `stop`."""
+        self._keeper = asyncio.create_task(self._keep(), name=f"child {self._backend}")
+
+    async def stop(self) -> None:
+        """Ask it to leave, insist after a few seconds."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+
+    def send(self, line: Mapping[str, Any]) -> None:
+        """Raises BackendRefusedError when it isn't running."""
+        if self.ready is None or self._process is None or self._process.stdin is None:
+            raise BackendRefusedError(self._backend, self.state())
+        self._process.stdin.write(orjson.dumps(line) + b"\n")
+
+    def state(self) -> str:
+        """In words, for an error message."""
+        if self.ready is not None:
+            return "is running"
+        words = f" (its last words: {self._last_words[-1]})" if self._last_words else ""
+        return f"is not running yet{words}"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        backoff = _FIRST_BACKOFF_SECONDS
+        while True:
+            started = loop.time()
+            await self._run()
+            if loop.time() - started > _SETTLED_SECONDS:
+                backoff = _FIRST_BACKOFF_SECONDS
+            words = "; ".join(self._last_words)
+            logger.warning("backend %s: its program ended, next try in %.0f s: %s", self._backend, backoff, words)
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, _LAST_BACKOFF_SECONDS)
+
+    async def _run(self) -> None:
+        process = self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            str(self._program),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_LIMIT_BYTES,
+            start_new_session=True,  # Ctrl-C is the gateway's: it lets running answers end first
+        )
+        listener = asyncio.create_task(self._listen_to_errors(process))
+        try:
+            assert process.stdin is not None  # noqa: S101 (asked for above)
+            process.stdin.write(orjson.dumps(self._configuration) + b"\n")
+            await self._listen(process)
+            await process.wait()
+        finally:
+            self.ready = None
+            self._on_exit()
+            await self._end(process)
+            listener.cancel()
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None  # noqa: S101 (asked for above)
+        while line := await process.stdout.readline():
+            message = orjson.loads(line)
+            if self.ready is None:
+                self.ready = message
+            else:
+                self._on_line(message)
+
+    async def _listen_to_errors(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None  # noqa: S101 (asked for above)
+        async for line in process.stderr:
+            if text := line.decode("utf-8", "replace").strip():
+                self._last_words.append(text[:300])
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Self
 
-import orjson
 from pydantic import Field, SecretStr, model_validator
 
 from app.domain.backend import Capability, ServedModel
-from app.domain.errors import BackendRefusedError
+from app.domain.errors import BackendRefusedError, JobRejectedError, StreamBrokenError
 from app.domain.job import Job
-from app.domain.sse import DONE, encode, payloads
 from backends.base import BackendSettings, Resources, Url
+from backends.llamacpp_events import Legacy, OneCreated
 from backends.openai_wire import embed, list_models, streamed
 from backends.upstream.client import Upstream
 from backends.workers.child import Child
@@ -40,7 +38,6 @@ _CHAT = _SAMPLING | frozenset(
     ["max_completion_tokens", "parallel_tool_calls", "response_format", "tool_choice", "tools", "top_logprobs"]
 )
 _TALKS = {Capability.CHAT: _CHAT, Capability.COMPLETE: _SAMPLING}
-_CREATED = re.compile(rb'"created":\d+')
 
 
 class LlamaCppSettings(BackendSettings):
@@ -97,11 +94,20 @@ class LlamaCpp:
     async def probe(self) -> tuple[ServedModel, ...]:
         return await list_models(self._server())
 
-    def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
-        return _one_created(self._server().stream("/chat/completions", streamed(_mapped(job.body))))
+    async def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
+        created = OneCreated()
+        async with aclosing(self._server().stream("/chat/completions", self._body(job))) as blocks:
+            async for block in blocks:
+                yield created.feed(block)
 
-    def complete(self, job: Job) -> AsyncGenerator[bytes, None]:
-        return _one_created(_legacy(self._server().stream("/completions", streamed(_mapped(job.body)))))
+    async def complete(self, job: Job) -> AsyncGenerator[bytes, None]:
+        created, legacy = OneCreated(), Legacy(logprobs=job.body.get("logprobs") is not None)
+        async with aclosing(self._server().stream("/completions", self._body(job))) as blocks:
+            try:
+                async for block in blocks:
+                    yield created.feed(legacy.feed(block))
+            except ValueError as error:
+                raise StreamBrokenError(self._settings.id, "sent an event that is no JSON") from error
 
     async def embed(self, job: Job) -> dict[str, Any]:
         return await embed(self._server(), job.body)
@@ -110,6 +116,17 @@ class LlamaCpp:
     def pid(self) -> int | None:
         """The process id of the server that we run; None for one that we don't, or while there is none."""
         return self._child.pid if self._child is not None else None
+
+    def _body(self, job: Job) -> dict[str, Any]:
+        """What to ask for, with `logit_bias` as the pairs that llama.cpp takes."""
+        body, bias = streamed(job.body), job.body.get("logit_bias")
+        if not isinstance(bias, dict):
+            return body
+        try:
+            return {**body, "logit_bias": [[int(token), value] for token, value in bias.items()]}
+        except ValueError as error:
+            detail = "The keys of 'logit_bias' must be token ids."
+            raise JobRejectedError(self._settings.id, 400, detail, param="logit_bias") from error
 
     def _configuration(self) -> dict[str, Any]:
         settings = self._settings
@@ -129,7 +146,7 @@ class LlamaCpp:
         """The server as it listens now: a restarted one has another port."""
         if self._child is not None:
             if self._child.ready is None:
-                raise BackendRefusedError(self._settings.id, self._child.state())
+                raise self._child.absence()
             if self._child.ready["url"] != self._url:
                 self._connect(self._child.ready["url"])
         if self._upstream is None:
@@ -146,65 +163,3 @@ class LlamaCpp:
             headers={"authorization": f"Bearer {self._key}"} if self._key else {},
             connect_seconds=self._settings.timeouts.connect,
         )
-
-
-def _mapped(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The body with `logit_bias` as the pairs that llama.cpp takes."""
-    bias = body.get("logit_bias")
-    if not isinstance(bias, dict):
-        return body
-    return {**body, "logit_bias": [[int(token), value] for token, value in bias.items()]}
-
-
-async def _one_created(blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same events, with one `created` (llama.cpp takes the time anew for each) and complete `logprobs`."""
-    pinned = b""
-    async with aclosing(blocks):
-        async for block in blocks:
-            if not pinned:
-                found = _CREATED.search(block)
-                pinned = found[0] if found else b""
-            if block.count(pinned) != block.count(b'"created":'):
-                block = _CREATED.sub(pinned, block)
-            yield block.replace(b'"logprobs":{"content":', b'"logprobs":{"refusal":null,"content":')
-
-
-async def _legacy(blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The completion events with usage in one of its own, and `logprobs` as the old API has them."""
-    offset = 0
-    async with aclosing(blocks):
-        async for block in blocks:
-            if b'"usage":{' not in block and b'"logprobs":{' not in block:
-                yield block
-                continue
-            events: list[bytes] = []
-            for data in payloads(block):
-                if data == b"[DONE]":
-                    events.append(DONE)
-                    continue
-                offset = _legacy_event(orjson.loads(data), offset, events)
-            yield b"".join(events)
-
-
-def _legacy_event(event: dict[str, Any], offset: int, events: list[bytes]) -> int:
-    """Append the event in the old shape (in two, when it has usage); returns the offset after its text."""
-    usage = event.pop("usage", None)
-    for choice in event.get("choices", ()):
-        if isinstance(choice.get("logprobs"), dict):
-            choice["logprobs"] = _legacy_logprobs(choice["logprobs"].get("content") or [], offset)
-        offset += len(choice.get("text") or "")
-    events.append(encode(orjson.dumps(event)))
-    if usage:
-        events.append(encode(orjson.dumps({**event, "choices": [], "usage": usage})))
-    return offset
-
-
-def _legacy_logprobs(entries: list[dict[str, Any]], offset: int) -> dict[str, Any]:
-    tokens = [entry["token"] for entry in entries]
-    starts = [offset + sum(map(len, tokens[:index])) for index in range(len(tokens))]
-    return {
-        "tokens": tokens,
-        "token_logprobs": [entry["logprob"] for entry in entries],
-        "top_logprobs": [{top["token"]: top["logprob"] for top in entry.get("top_logprobs", ())} for entry in entries],
-        "text_offset": starts,
-    }

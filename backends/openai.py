@@ -8,11 +8,14 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from app.domain.backend import ServedModel
+from app.domain.errors import BackendRefusedError
 from app.domain.job import Job
 from app.domain.parameters import OFFICIAL
 from backends.base import BackendSettings, Resources, Url
 from backends.openai_wire import embed, list_models, streamed
 from backends.upstream.client import Upstream
+
+_NO_SUCH_LIST = frozenset({404, 405, 501})
 
 
 class OpenAiSettings(BackendSettings):
@@ -44,7 +47,12 @@ class OpenAi:
         self._upstream.close()
 
     async def probe(self) -> tuple[ServedModel, ...]:
-        return await list_models(self._upstream)
+        try:
+            return await list_models(self._upstream)
+        except BackendRefusedError as error:
+            if error.status in _NO_SUCH_LIST:  # it answers, so it is well; what it has is in `models`
+                return ()
+            raise
 
     def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
         return self._upstream.stream("/chat/completions", streamed(job.body))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -85,27 +85,33 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as its backend describes it; `context` is in tokens, None when unknown."""
+    """A model as its backend describes it; `context` is in tokens, `sees` says whether it takes images.
+
+    None means that the backend did not say.
+    """
 
     name: str
     context: int | None = None
     created: int = 0
     capabilities: frozenset[Capability] | None = None
+    sees: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One backend with one of its models, as things stand: all that a rule may look at.
 
-    `preference` is the place of the model in the alias that was asked for, 0 for the first.
+    `serves` says whether it has the model at all. `preference` is the place of the model in the alias that was
+    asked for, 0 for the first. `retry_seconds` is how long its breaker stays open, `ailment` why.
     """
 
     profile: Profile
     model: ServedModel
+    serves: bool = True
     health: Health = Health.CLOSED
     busy: int = 0
     waiting: int = 0
     preference: int = 0
     first_token_seconds: float | None = None
-    #: seconds until an open breaker is tried again
-    retry_seconds: float = field(default=0.0)
+    retry_seconds: float = 0.0
+    ailment: str = ""

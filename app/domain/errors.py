@@ -12,6 +12,7 @@ IsothermError
 ├── NoRouteError                503, nothing can take the job now
 └── BackendError                a backend let us down
     ├── BackendRefusedError     before its first byte, so the next route may be tried
+    │   ├── BackendStartingError  it is loading its model
     │   ├── BackendBusyError    it asked to come back later
     │   └── JobRejectedError    it found fault with the job itself: the caller's 4xx
     ├── BackendTimeoutError     too slow to connect, to begin, to go on or to end
@@ -112,14 +113,22 @@ class BackendError(IsothermError):
 
 
 class BackendRefusedError(BackendError):
-    """Nothing of an answer has come, so another backend can be asked."""
+    """Nothing of an answer has come, so another backend can be asked. `status` is its HTTP status, where it had one."""
+
+    def __init__(self, backend: str, message: str, *, status: int | None = None) -> None:
+        super().__init__(backend, message)
+        self.status = status
+
+
+class BackendStartingError(BackendRefusedError):
+    """It has never been ready yet."""
 
 
 class BackendBusyError(BackendRefusedError):
     """It is well, but has no room now."""
 
     def __init__(self, backend: str, message: str, retry_after_seconds: float = 1.0) -> None:
-        super().__init__(backend, message)
+        super().__init__(backend, message, status=429)
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -129,8 +138,7 @@ class JobRejectedError(BackendRefusedError):
     def __init__(
         self, backend: str, status: int, detail: str, *, param: str | None = None, code: str | None = None
     ) -> None:
-        super().__init__(backend, f"rejected the request: {detail}")
-        self.status = status
+        super().__init__(backend, f"rejected the request: {detail}", status=status)
         self.detail = detail
         self.param = param
         self.code = code

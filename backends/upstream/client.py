@@ -11,8 +11,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import orjson
 
-from app.domain.errors import BackendRefusedError, BackendTimeoutError, StreamBrokenError
-from app.domain.sse import EventSplitter, OversizedEventError
+from app.domain.errors import BackendError, BackendRefusedError, BackendTimeoutError, StreamBrokenError
+from app.domain.sse import EventSplitter
+from backends.upstream.connection import ConnectionLostError
 from backends.upstream.pool import Pool
 from backends.upstream.proxied import ProxiedPool
 from backends.upstream.refusal import refusal
@@ -36,6 +37,9 @@ class Answer(Protocol):
 
     def close(self) -> None:
         """Let go; an answer that is not complete is cancelled."""
+
+    def finish(self) -> None:
+        """Let go of an answer that has said all that matters."""
 
 
 class Exchanges(Protocol):
@@ -99,34 +103,39 @@ class Upstream:
     def close(self) -> None:
         self._pool.close()
 
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self, path: str, body: Mapping[str, Any], *, end: bytes = b"data: [DONE]"
+    ) -> AsyncGenerator[bytes, None]:
         """POST a body and yield the server-sent events of the answer, in blocks of whole ones, until it ends.
 
-        A server that answers with one JSON object all the same is heard too. Raises what `post` raises before
-        the first block, and StreamBrokenError when the connection ends first, or an event is cut or too long.
+        A block with `end` in it is the last one that matters: a caller may leave it at that.
+
+        A server that answers with one JSON object all the same is heard too. Raises what `post` raises, and
+        BackendRefusedError when the answer ends before its first event; after that, StreamBrokenError when the
+        connection ends first, or an event is cut or too long.
         """
         answer = await self.post(path, body)
+        splitter, block = EventSplitter(), b""
+        began = False
         try:
             if answer.headers.get(b"content-type", b"").startswith(b"application/json"):
                 yield as_events(self.backend, await self.read_json(answer))
                 return
-            splitter = EventSplitter()
-            while data := await self.read(answer):
+            while data := await answer.read():
                 if block := splitter.feed(data):
+                    began = True
                     yield block
-            if splitter.rest.strip():
-                raise StreamBrokenError(self.backend, "ended in the middle of an event")
-        except OversizedEventError as error:
-            raise StreamBrokenError(self.backend, f"sent too much at once: {error}") from error
-        finally:
-            answer.close()
-
-    async def read(self, answer: Answer) -> bytes:
-        """The next bytes of a body that is streamed, empty at its end. Raises StreamBrokenError."""
-        try:
-            return await answer.read()
+            if splitter.rest.strip() or not began:
+                raise self.cut_short("ended in the middle of an event" if began else "answered nothing", began=began)
         except (OSError, ValueError) as error:
-            raise StreamBrokenError(self.backend, f"broke off: {_reason(error)}") from error
+            raise self.cut_short(f"broke off: {reason(error)}", began=began) from error
+        finally:
+            let_go(answer, said_all=end in block)
+
+    def cut_short(self, how: str, *, began: bool) -> BackendError:
+        """The error for an answer that is not whole; one that never began can still be given by another backend."""
+        kind = StreamBrokenError if began else BackendRefusedError
+        return kind(self.backend, how)
 
     async def _exchange(self, request: bytes) -> Answer:
         try:
@@ -134,7 +143,7 @@ class Upstream:
         except TimeoutError as error:
             raise BackendTimeoutError(self.backend, "could not be reached in time") from error
         except (OSError, ValueError) as error:
-            raise BackendRefusedError(self.backend, f"can't be reached: {_reason(error)}") from error
+            raise BackendRefusedError(self.backend, f"can't be reached: {reason(error)}") from error
         if answer.status == 200:
             return answer
         try:
@@ -151,15 +160,27 @@ class Upstream:
             content = await answer.read_all(_MAX_JSON_BYTES)
             return orjson.loads(content)
         except (OSError, ValueError) as error:
-            raise BackendRefusedError(self.backend, f"sent no usable JSON: {_reason(error)}") from error
+            raise BackendRefusedError(self.backend, f"sent no usable JSON: {reason(error)}") from error
         finally:
             answer.close()
 
 
-def _reason(error: Exception) -> str:
+def let_go(answer: Answer, *, said_all: bool) -> None:
+    """Close an answer; the connection of one that only lacks its very end is kept."""
+    if said_all:
+        answer.finish()
+    else:
+        answer.close()
+
+
+def reason(error: Exception) -> str:
     """What went wrong, without addresses: those are in the configuration, not for a client."""
+    if isinstance(error, ssl.SSLError):  # its errno is no errno
+        return getattr(error, "verify_message", None) or error.reason or "TLS failed"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno) if error.errno > 0 else "the name can't be resolved"
+    if isinstance(error, OSError) and not isinstance(error, ConnectionLostError):
+        return "no address of it takes connections"  # asyncio's sum of several tries, with their addresses
     return str(error) or type(error).__name__
 
 

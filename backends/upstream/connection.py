@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import httptools
 
 _HIGH_WATER_BYTES = 256 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
+_LAST_BYTES_SECONDS = 1.0
 
 
 class ConnectionLostError(ConnectionError):
@@ -67,6 +69,13 @@ class Response:
         """Let go: a connection whose message is not complete is closed, which tells the upstream to stop."""
         if not self.complete:
             self._connection.abort()
+
+    def finish(self) -> None:
+        """Let go of an answer that has said all that matters: its last bytes may still come, for a little while, so
+        that the connection can be used again.
+        """
+        if not self.complete:
+            self._connection.loop.call_later(_LAST_BYTES_SECONDS, self.close)
 
     async def wait(self) -> None:
         self._waiter = self._connection.loop.create_future()
@@ -153,8 +162,7 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (a stream transport by construction)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
 
     def data_received(self, data: bytes) -> None:
         response = self._response
@@ -165,7 +173,7 @@ class Connection(asyncio.Protocol):
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(ValueError(f"sent something that is no HTTP ({type(error).__name__})"))
             return
         if not self._head_complete and self._head_bytes > _MAX_HEAD_BYTES:
@@ -189,15 +197,23 @@ class Connection(asyncio.Protocol):
 
     # httptools callbacks
 
+    def on_message_begin(self) -> None:
+        if self._response is None:  # more than the answer: whoever asks next must not get the rest of it
+            self.abort()
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._response is not None:
+        if self._response is not None and not self._head_complete:  # else it is a trailer
             self._response.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self._response is not None and status >= 200:
-            self._response.status = status
-            self._head_complete = True
+        if self._response is None:
+            return
+        if status < 200:  # only a hint
+            self._response.headers.clear()
+            return
+        self._response.status = status
+        self._head_complete = True
 
     def on_body(self, body: bytes) -> None:
         if self._response is not None:

@@ -54,7 +54,8 @@ class Pool:
                 self._port,
                 ssl=self._tls,
             )
-        self._open.add(connection)
+        if not connection.closed:
+            self._open.add(connection)
         return connection
 
     def _release(self, connection: Connection) -> None:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from backends.upstream.connection import ConnectionLostError
+
 
 class ProxiedPool:
     """Speaks for `backends.upstream.pool.Pool` where HTTPS_PROXY or HTTP_PROXY stands between us and the server."""
@@ -30,7 +32,7 @@ class ProxiedPool:
         except httpx.TimeoutException as error:
             raise TimeoutError from error
         except httpx.HTTPError as error:
-            raise ConnectionError(str(error)) from error
+            raise ConnectionLostError(str(error), clean=False) from error
 
     def close(self) -> None:
         self._closing = asyncio.ensure_future(self._client.aclose())
@@ -50,7 +52,7 @@ class ProxiedAnswer:
         try:
             return await anext(self._bytes, b"")
         except httpx.HTTPError as error:
-            raise ConnectionError(str(error)) from error
+            raise ConnectionLostError(str(error), clean=False) from error
 
     async def read_all(self, limit_bytes: int) -> bytes:
         parts, size = [], 0
@@ -58,6 +60,9 @@ class ProxiedAnswer:
             parts.append(data)
             size += len(data)
         return b"".join(parts)[:limit_bytes]
+
+    def finish(self) -> None:
+        self.close()
 
     def close(self) -> None:
         if not self._response.is_closed:

@@ -15,7 +15,7 @@ def as_events(backend: str, answer: Any) -> bytes:
 
     Raises BackendRefusedError for an object that is neither (an error with status 200, for one).
     """
-    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
+    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list) or not answer["choices"]:
         raise BackendRefusedError(backend, "answered with JSON that is no completion")
     head = {key: value for key, value in answer.items() if key not in ("choices", "usage")}
     if head.get("object") == "chat.completion":
@@ -31,6 +31,8 @@ def _delta(choice: dict[str, Any]) -> dict[str, Any]:
     message = choice.get("message")
     if not isinstance(message, dict):
         return choice
-    calls = [{**call, "index": index} for index, call in enumerate(message.get("tool_calls") or [])]
-    delta = {**message, "tool_calls": calls} if calls else message
+    given = message.get("tool_calls")
+    calls = [call for call in given if isinstance(call, dict)] if isinstance(given, list) else []
+    numbered = [{**call, "index": index} for index, call in enumerate(calls)]
+    delta = {**message, "tool_calls": numbered} if numbered else message
     return {**{key: value for key, value in choice.items() if key != "message"}, "delta": delta}

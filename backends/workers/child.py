@@ -17,7 +17,8 @@ from typing import Any
 
 import orjson
 
-from app.domain.errors import BackendRefusedError
+from app.domain.errors import BackendRefusedError, BackendStartingError
+from backends.upstream.refusal import safe
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._last_words: deque[str] = deque(maxlen=5)
+        self._ended_before = False
 
     async def start(self) -> None:
         """Begin, and keep it going until `stop`."""
@@ -70,15 +72,15 @@ class Child:
     def send(self, line: Mapping[str, Any]) -> None:
         """Raises BackendRefusedError when it isn't running."""
         if self.ready is None or self._process is None or self._process.stdin is None:
-            raise BackendRefusedError(self._backend, self.state())
+            raise self.absence()
         self._process.stdin.write(orjson.dumps(line) + b"\n")
 
-    def state(self) -> str:
-        """In words, for an error message."""
-        if self.ready is not None:
-            return "is running"
-        words = f" (its last words: {self._last_words[-1]})" if self._last_words else ""
-        return f"is not running yet{words}"
+    def absence(self) -> BackendRefusedError:
+        """Why there is nobody to talk to: it is still loading, or it ended."""
+        if self._ended_before:
+            words = f"; its last words: {safe(self._last_words[-1])}" if self._last_words else ""
+            return BackendRefusedError(self._backend, f"is not running{words}")
+        return BackendStartingError(self._backend, "is still starting")
 
     @property
     def pid(self) -> int | None:
@@ -90,6 +92,7 @@ class Child:
         while True:
             started = loop.time()
             await self._run()
+            self._ended_before = True
             if loop.time() - started > _SETTLED_SECONDS:
                 backoff = _FIRST_BACKOFF_SECONDS
             words = "; ".join(self._last_words)

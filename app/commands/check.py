@@ -1,0 +1,26 @@
+"""`isotherm check`: says whether a configuration can be used, and if not, what is wrong where."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from app.catalogue.catalogue import load_catalogue
+from app.commands.serve import CATALOGUE
+from app.wiring import read_backends
+from config.load import load_settings
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], configuration: Path) -> None:
+    parser = commands.add_parser("check", help="validate a configuration")
+    parser.add_argument("file", type=Path, nargs="?", default=configuration, metavar="FILE", help="the configuration")
+    parser.set_defaults(command=check)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Raises ConfigurationError with the YAML path."""
+    load_catalogue(CATALOGUE)
+    backends = read_backends(load_settings(options.file))
+    sys.stdout.write(f"{options.file} is good: {len(backends)} backends ({', '.join(one.id for one in backends)})\n")
+    return 0

@@ -1,0 +1,104 @@
+"""Starts the gateway, puts another in its place on reload, and stops it; no running answer is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.domain.errors import ConfigurationError
+from app.gateway import Gateway
+from app.relay.watch import Watchman
+from app.telemetry.decisions import Decisions
+from app.telemetry.metrics import Metrics
+from app.wiring import Parts, build
+from backends.base import Resources
+from backends.lane import Lane
+from backends.prober import Prober
+from config.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_FIXED = ("host", "port", "cors_origins", "max_body_bytes")
+_MEMORY = Path("/dev/shm")  # noqa: S108 (a private directory is made in it)
+
+
+class Lifecycle:
+    """`gateway` is the one that new requests go to. `read_settings` reads the configuration again."""
+
+    def __init__(
+        self, settings: Settings, find_model: Callable[[str], Path], read_settings: Callable[[], Settings]
+    ) -> None:
+        self._read_settings = read_settings
+        self._scratch = Path(tempfile.mkdtemp(prefix="isotherm-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        self._parts = Parts(
+            resources=Resources(find_model, self._scratch),
+            watchman=Watchman(settings.server.keep_alive_seconds, time.monotonic),
+            metrics=Metrics(),
+            decisions=Decisions(settings.telemetry.decisions),
+            clock=time.monotonic,
+        )
+        self.gateway: Gateway = build(settings, self._parts)
+        self._probers: dict[Lane, Prober] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
+
+    async def start(self) -> None:
+        self._watching = asyncio.create_task(self._parts.watchman.run(), name="watchman")
+        await self._start_lanes(self.gateway)
+
+    async def stop(self) -> None:
+        """Stop every backend and clean up."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await asyncio.gather(*(prober.stop() for prober in self._probers.values()))
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    async def settled(self) -> None:
+        """Until every backend has answered a probe, or failed to."""
+        for prober in self._probers.values():
+            await prober.settled.wait()
+
+    async def reload(self) -> Gateway:
+        """Read the configuration again and take it, or raise ConfigurationError and go on as before.
+
+        Backends whose settings did not change go on as they run; those that are gone end their answers first.
+        """
+        async with self._reloading:
+            old = self.gateway
+            settings = self._read_settings()
+            for name in _FIXED:
+                if getattr(settings.server, name) != getattr(old.settings.server, name):
+                    raise ConfigurationError("this can only change with a restart", f"server.{name}")
+            new = build(settings, self._parts, previous=old)
+            await self._start_lanes(new)
+            self._parts.watchman.silence_seconds = settings.server.keep_alive_seconds
+            self._parts.decisions.keep(settings.telemetry.decisions)
+            self.gateway = new
+            for lane in set(old.lanes.values()) - set(new.lanes.values()):
+                task = asyncio.create_task(self._retire(lane), name=f"retire {lane.profile.id}")
+                self._retiring.add(task)
+                task.add_done_callback(self._retiring.discard)
+            logger.info("configuration reloaded: %d backends", len(new.lanes))
+            return new
+
+    async def _start_lanes(self, gateway: Gateway) -> None:
+        for lane in gateway.lanes.values():
+            if lane not in self._probers:
+                self._probers[lane] = prober = Prober(lane, self._parts.clock)
+                await prober.start()
+
+    async def _retire(self, lane: Lane) -> None:
+        await lane.emptied()
+        await self._probers.pop(lane).stop()

@@ -1,0 +1,83 @@
+"""The application: its doors, its lifespan, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from app.domain.errors import ConfigurationError
+from app.lifecycle import Lifecycle
+from config.settings import Settings
+from routers import backends, chat, completions, decisions, embeddings, health, metrics, models, openapi, reload
+from routers.errors import add_error_handlers
+
+logger = logging.getLogger(__name__)
+
+_ROUTERS = (embeddings, models, health, metrics, backends, decisions, reload, openapi)
+
+
+def create_app(
+    settings: Settings, find_model: Callable[[str], Path], read_settings: Callable[[], Settings] | None = None
+) -> FastAPI:
+    """An app that builds its gateway when it starts. `read_settings` is what a reload reads; by default, the same."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        lifecycle = Lifecycle(settings, find_model, read_settings or (lambda: settings))
+        app.state.serving = lifecycle
+        await lifecycle.start()
+        try:
+            with _reload_on_hangup(lifecycle):
+                yield
+        finally:
+            await lifecycle.stop()
+
+    app = FastAPI(title="Isotherm", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    for door in (chat, completions):
+        app.router.routes.append(door.route)
+    for router in _ROUTERS:
+        app.include_router(router.router)
+    if settings.server.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.server.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["*"],
+        )
+    add_error_handlers(app)
+    return app
+
+
+@contextmanager
+def _reload_on_hangup(lifecycle: Lifecycle) -> Iterator[None]:
+    """SIGHUP reads the configuration again, where signals can be had (a main thread, not Windows)."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+
+    async def reload_now() -> None:
+        try:
+            await lifecycle.reload()
+        except ConfigurationError as error:
+            logger.error("the configuration was not reloaded, the old one goes on: %s", error)
+
+    def on_hangup() -> None:
+        task = loop.create_task(reload_now())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

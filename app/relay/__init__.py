@@ -1,0 +1,1 @@
+"""Carries one answer from a backend to the client, and watches it."""

@@ -1,0 +1,64 @@
+"""Which backends have which models: what a name or an alias stands for, and what /v1/models lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+
+from app.domain.backend import Candidate, Capability, ServedModel
+from app.domain.job import Job
+from backends.lane import Lane
+
+_REMEMBERED = 1024
+
+Offer = tuple[Lane, str, ServedModel | None, int]
+
+
+class Directory:
+    """Remembers what a name resolved to until some backend's models change."""
+
+    def __init__(self, lanes: Mapping[str, Lane], aliases: Mapping[str, tuple[str, ...]]) -> None:
+        self._lanes = lanes
+        self._aliases = aliases
+        self._resolved: dict[tuple[str, Capability], list[Offer]] = {}
+        self._changes = -1
+
+    def candidates(self, job: Job) -> list[Candidate]:
+        """Every backend for the job, as it stands now, with the model that it would use."""
+        changes = sum([lane.changed for lane in self._lanes.values()])
+        if changes != self._changes or len(self._resolved) > _REMEMBERED:
+            self._resolved.clear()
+            self._changes = changes
+        key = job.model, job.capability
+        offers = self._resolved.get(key)
+        if offers is None:
+            offers = self._resolved[key] = list(self._resolve(*key))
+        return [lane.candidate(name, served, place) for lane, name, served, place in offers]
+
+    def names(self) -> dict[str, tuple[str, int]]:
+        """Every served model and alias, with who owns it and since when (Unix seconds, 0 when unknown)."""
+        names = dict.fromkeys(self._aliases, ("isotherm", 0))
+        for lane in self._lanes.values():
+            for model in lane.models.values():
+                names.setdefault(model.name, (lane.profile.id, model.created))
+        return names
+
+    def _resolve(self, name: str, capability: Capability) -> Iterator[Offer]:
+        patterns = self._aliases.get(name)
+        if patterns is None:
+            for lane in self._lanes.values():
+                yield lane, name, lane.models.get(name), 0
+            return
+        for lane in self._lanes.values():
+            offered: set[str] = set()
+            for place, pattern in enumerate(patterns):
+                served = lane.choose(_allows(pattern), capability)
+                if served is not None and served.name not in offered:
+                    offered.add(served.name)
+                    yield lane, served.name, served, place
+            if not offered:
+                yield lane, name, None, 0
+
+
+def _allows(pattern: str) -> Callable[[str], bool]:
+    return lambda name: fnmatchcase(name, pattern)

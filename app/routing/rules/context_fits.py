@@ -1,0 +1,27 @@
+"""A prompt that can't fit a model's context is not sent there; one that might not is sent elsewhere if possible."""
+
+from __future__ import annotations
+
+from app.domain.backend import Candidate
+from app.domain.decision import Verdict
+from app.domain.job import Job
+
+# Only the model's tokenizer knows how many tokens a text has. English runs at about four bytes a token; no
+# common tokenizer packs ordinary text into fewer than one token per twelve.
+_TYPICAL_BYTES_PER_TOKEN = 4
+_MOST_BYTES_PER_TOKEN = 12
+_PENALTY = 5.0
+
+
+def judge(job: Job, candidate: Candidate) -> Verdict | None:
+    context = candidate.model.context or candidate.profile.max_context
+    if context is None:
+        return None
+    least = job.prompt_bytes // _MOST_BYTES_PER_TOKEN
+    if least > context:
+        reason = f"the prompt has at least {least} tokens, and '{candidate.model.name}' takes {context}"
+        return Verdict("context-fits", reason, reject=True, param="input" if job.capability == "embed" else "messages")
+    likely = job.prompt_bytes // _TYPICAL_BYTES_PER_TOKEN + (job.max_tokens or 0)
+    if likely > context:
+        return Verdict("context-fits", f"about {likely} tokens may not fit its {context}", penalty=_PENALTY)
+    return None

@@ -1,0 +1,114 @@
+"""The last decisions and what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from app.domain.decision import Decision, Route
+from app.domain.job import Job
+
+
+class Record:
+    """One job's story. Filled in as it happens, put in words only when somebody asks."""
+
+    __slots__ = (
+        "attempts",
+        "backend",
+        "decision",
+        "error",
+        "first_chunk_seconds",
+        "job",
+        "model",
+        "outcome",
+        "seconds",
+        "started",
+        "usage",
+        "wall_started",
+    )
+
+    def __init__(self, job: Job, started: float) -> None:
+        self.job = job
+        self.decision: Decision | None = None
+        self.attempts: list[tuple[str, str]] = []
+        self.backend: str | None = None
+        self.model: str | None = None
+        self.started = started
+        self.wall_started = time.time()
+        self.first_chunk_seconds: float | None = None
+        self.seconds: float | None = None
+        self.usage: dict[str, Any] | None = None
+        self.outcome = "running"
+        self.error: str | None = None
+
+    def end(self, outcome: str, now: float, error: str | None = None) -> None:
+        """Close it; the first outcome stands."""
+        if self.outcome == "running":
+            self.outcome, self.error, self.seconds = outcome, error, now - self.started
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON: null is unknown."""
+        job, decision = self.job, self.decision
+        return {
+            "request_id": job.request_id,
+            "created": int(self.wall_started),
+            "endpoint": job.capability,
+            "model_asked": job.model,
+            "key": job.key_name,
+            "stream": job.stream,
+            "outcome": self.outcome,
+            "error": self.error,
+            "backend": self.backend,
+            "model": self.model,
+            "first_chunk_seconds": _rounded(self.first_chunk_seconds),
+            "seconds": _rounded(self.seconds),
+            "usage": self.usage,
+            "failed_attempts": [{"backend": backend, "reason": reason} for backend, reason in self.attempts],
+            "routes": [describe_route(route) for route in decision.routes] if decision else [],
+            "rejected": [describe_route(route) for route in decision.rejected] if decision else [],
+        }
+
+
+def describe_route(route: Route) -> dict[str, Any]:
+    """A route with every verdict that says why."""
+    return {
+        "backend": route.backend,
+        "model": route.model,
+        "penalty": round(route.penalty, 3),
+        "verdicts": [
+            {"rule": verdict.rule, "reason": verdict.reason, "penalty": verdict.penalty, "reject": verdict.reject}
+            for verdict in route.verdicts
+        ],
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
+
+
+class Decisions:
+    """Keeps the last `limit` records; one that repeats a request id takes the older one's place."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._records: dict[str, Record] = {}
+
+    def add(self, record: Record) -> None:
+        records, request_id = self._records, record.job.request_id
+        records.pop(request_id, None)
+        records[request_id] = record
+        if len(records) > self._limit:
+            del records[next(iter(records))]
+
+    def keep(self, limit: int) -> None:
+        """Change the limit; what is too much is forgotten."""
+        self._limit = limit
+        while len(self._records) > limit:
+            del self._records[next(iter(self._records))]
+
+    def find(self, request_id: str) -> Record | None:
+        return self._records.get(request_id)
+
+    def newest(self) -> Iterator[Record]:
+        return reversed(self._records.values())

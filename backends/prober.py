@@ -1,0 +1,89 @@
+"""Asks each backend how it is, at its own pace, and warms up those that want it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+
+from app.domain.backend import Capability, Health
+from app.domain.errors import BackendError, BackendStartingError
+from app.domain.job import Job
+from backends.lane import Lane
+
+logger = logging.getLogger(__name__)
+
+_START_INTERVAL_SECONDS = 0.1
+
+
+class Prober:
+    """One task a lane; `settled` once a first probe has ended, well or not.
+
+    While a backend has not answered yet it is asked often, so that it is used as soon as it can be.
+    """
+
+    def __init__(self, lane: Lane, clock: Callable[[], float]) -> None:
+        self._lane = lane
+        self.settled = asyncio.Event()
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._lane.backend.start()
+        self._task = asyncio.create_task(self._run(), name=f"prober {self._lane.profile.id}")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._lane.backend.stop()
+
+    async def _run(self) -> None:
+        interval = self._lane.settings.health.interval_seconds
+        pause = min(_START_INTERVAL_SECONDS, interval)
+        seen = False
+        while True:
+            well = await self.probe()
+            if well and not seen:
+                seen = True
+                await self._warm_up()
+            pause = interval if well or seen else min(pause * 1.5, interval)
+            await asyncio.sleep(pause)
+
+    async def probe(self) -> bool:
+        """Ask once; says so in the log when the answer changes things."""
+        lane, before = self._lane, self._lane.breaker.health
+        timeout = lane.settings.timeouts.connect + lane.settings.health.interval_seconds
+        try:
+            async with asyncio.timeout(timeout):
+                lane.found(await lane.backend.probe())
+            lane.breaker.probed()
+        except BackendStartingError as error:
+            lane.breaker.reason = error.message
+            return False
+        except (BackendError, TimeoutError) as error:
+            reason = error.message if isinstance(error, BackendError) else "a probe was not answered in time"
+            lane.breaker.probe_failed(self._clock(), reason)
+        self.settled.set()
+        after = lane.breaker.health
+        if after is not before:
+            level = logging.INFO if after is not Health.OPEN or before is Health.UNKNOWN else logging.WARNING
+            logger.log(level, "backend %s: %s -> %s %s", lane.profile.id, before, after, lane.breaker.reason)
+        return after is not Health.OPEN
+
+    async def _warm_up(self) -> None:
+        lane = self._lane
+        chat = getattr(lane.backend, "chat", None)
+        if not lane.settings.warm_up or chat is None:
+            return
+        for model in lane.models:
+            body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+            try:
+                async with aclosing(chat(Job("warm-up", Capability.CHAT, model, body))) as blocks:
+                    async for _ in blocks:
+                        pass
+            except BackendError as error:
+                logger.warning("backend %s: warm-up of %s failed: %s", lane.profile.id, model, error.message)

@@ -1,0 +1,1 @@
+"""The official API's request bodies: types and ranges, checked in one pass; unknown fields are let through."""

@@ -63,6 +63,13 @@ async def run(app: FastAPI, server: Server, on_ready: Callable[[str], Awaitable[
     """Serve until a signal says stop; `on_ready` gets the URL once connections are accepted.
 
     Returns whether it ever was ready."""
+    uvicorn_server = make_server(app, server, on_ready)
+    await uvicorn_server.serve()
+    return uvicorn_server.started
+
+
+def make_server(app: FastAPI, server: Server, on_ready: Callable[[str], Awaitable[None]]) -> uvicorn.Server:
+    """As `run` has it, for whoever wants to stop it without a signal."""
     config = uvicorn.Config(
         app,
         host=server.host,
@@ -72,13 +79,12 @@ async def run(app: FastAPI, server: Server, on_ready: Callable[[str], Awaitable[
         ws="none",
         lifespan="on",
         access_log=False,
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=int(server.drain_seconds),
     )
-    uvicorn_server = _Server(config, on_ready)
-    await uvicorn_server.serve()
-    return uvicorn_server.started
+    return _Server(config, on_ready)
 
 
 def _url(host: str, listening: socket.socket) -> str:

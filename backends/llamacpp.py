@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,9 @@ from app.domain.backend import Capability, ServedModel
 from app.domain.errors import BackendRefusedError, JobRejectedError, StreamBrokenError
 from app.domain.job import Job
 from backends.base import BackendSettings, Resources, Url
+from backends.llamacpp_calls import PossibleCalls, RequiredCall
 from backends.llamacpp_events import Legacy, OneCreated
+from backends.llamacpp_tools import chosen, in_words
 from backends.openai_wire import embed, list_models, streamed
 from backends.upstream.client import Upstream
 from backends.workers.child import Child
@@ -62,6 +65,14 @@ class LlamaCppSettings(BackendSettings):
         return self.model
 
 
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What the server says of its model; older servers say nothing."""
+
+    sees: bool | None = None
+    knows_tools: bool = True
+
+
 class LlamaCpp:
     """Both ways speak the same HTTP; ours has a random port and a random key."""
 
@@ -76,7 +87,9 @@ class LlamaCpp:
         self._key = given if settings.url else secrets.token_urlsafe(24)
         self._child: Child | None = None
         self._upstream: Upstream | None = None
+        self._root: Upstream | None = None  # what llama.cpp offers beside OpenAI's API
         self._url: str | None = None
+        self._model: _Model | None = None
 
     async def start(self) -> None:
         if self._settings.url is not None:
@@ -88,17 +101,20 @@ class LlamaCpp:
     async def stop(self) -> None:
         if self._child is not None:
             await self._child.stop()
-        if self._upstream is not None:
-            self._upstream.close()
+        self._disconnect()
 
     async def probe(self) -> tuple[ServedModel, ...]:
-        return await list_models(self._server())
+        models = await list_models(self._server())
+        model = await self._described()
+        return tuple(replace(each, sees=model.sees) for each in models)
 
     async def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
-        created = OneCreated()
-        async with aclosing(self._server().stream("/chat/completions", self._body(job))) as blocks:
+        server, created = self._server(), OneCreated()
+        body, calls = await self._with_tools(self._body(job))
+        async with aclosing(server.stream("/chat/completions", body)) as blocks:
             async for block in blocks:
-                yield created.feed(block)
+                if told := self._told(calls, created.feed(block)):
+                    yield told
 
     async def complete(self, job: Job) -> AsyncGenerator[bytes, None]:
         created, legacy = OneCreated(), Legacy(logprobs=job.body.get("logprobs") is not None)
@@ -106,8 +122,8 @@ class LlamaCpp:
             try:
                 async for block in blocks:
                     yield created.feed(legacy.feed(block))
-            except ValueError as error:
-                raise StreamBrokenError(self._settings.id, "sent an event that is no JSON") from error
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise StreamBrokenError(self._settings.id, "sent an event that can't be understood") from error
 
     async def embed(self, job: Job) -> dict[str, Any]:
         return await embed(self._server(), job.body)
@@ -127,6 +143,39 @@ class LlamaCpp:
         except ValueError as error:
             detail = "The keys of 'logit_bias' must be token ids."
             raise JobRejectedError(self._settings.id, 400, detail, param="logit_bias") from error
+
+    async def _with_tools(self, body: dict[str, Any]) -> tuple[dict[str, Any], RequiredCall | PossibleCalls | None]:
+        """What to ask for, and who reads the calls out of the answer where llama.cpp does not."""
+        if body.get("tools"):
+            body = chosen(body, self._settings.id)
+        elif not any(message.get("tool_calls") or message["role"] == "tool" for message in body["messages"]):
+            return body, None
+        if (await self._described()).knows_tools:
+            return body, None
+        tools, choice = body.get("tools") or [], body.get("tool_choice")
+        if not tools or choice == "none":
+            return in_words(body), None
+        names = [tool["function"]["name"] for tool in tools]
+        return in_words(body), RequiredCall() if choice == "required" else PossibleCalls(names)
+
+    def _told(self, calls: RequiredCall | PossibleCalls | None, block: bytes) -> bytes:
+        if calls is None:
+            return block
+        try:
+            return calls.feed(block)
+        except ValueError as error:
+            raise StreamBrokenError(self._settings.id, "sent an event that is no JSON") from error
+
+    async def _described(self) -> _Model:
+        """What the server that listens now says of its model: asked once."""
+        if self._model is None and self._root is not None:
+            try:
+                self._model = _model(await self._root.get_json("/props"))
+            except BackendRefusedError as error:
+                if error.status is None:
+                    raise
+                self._model = _Model()
+        return self._model or _Model()
 
     def _configuration(self) -> dict[str, Any]:
         settings = self._settings
@@ -154,12 +203,30 @@ class LlamaCpp:
         return self._upstream
 
     def _connect(self, url: str) -> None:
-        if self._upstream is not None:
-            self._upstream.close()
+        self._disconnect()
         self._url = url
-        self._upstream = Upstream(
+        self._root, self._upstream = self._at(url), self._at(url.rstrip("/") + "/v1")
+
+    def _disconnect(self) -> None:
+        for upstream in (self._root, self._upstream):
+            if upstream is not None:
+                upstream.close()
+        self._root = self._upstream = self._model = None
+
+    def _at(self, url: str) -> Upstream:
+        return Upstream(
             self._settings.id,
-            url.rstrip("/") + "/v1",
+            url,
             headers={"authorization": f"Bearer {self._key}"} if self._key else {},
             connect_seconds=self._settings.timeouts.connect,
         )
+
+
+def _model(props: Any) -> _Model:
+    """Of the answer of GET /props."""
+    said = props if isinstance(props, dict) else {}
+    modalities, template = said.get("modalities"), said.get("chat_template_caps")
+    return _Model(
+        sees=modalities.get("vision") if isinstance(modalities, dict) else None,
+        knows_tools=template.get("supports_tools") is not False if isinstance(template, dict) else True,
+    )

@@ -25,7 +25,7 @@ from app.relay.collect import collect
 from app.relay.watch import Watch
 from app.routing.decide import why_no_route
 from app.telemetry.decisions import Record
-from routers.errors import envelope, headers_of, status_of
+from routers.errors import envelope, headers_of, mistake, status_of
 from routers.head import ClientLeftError, Headers, answer_headers, read_body, request_id_of
 
 logger = logging.getLogger(__name__)
@@ -37,15 +37,16 @@ MakeJob = Callable[[bytes, str, str | None], Job]
 
 
 class Door:
-    """`make_job(body, request_id, key_name)` reads the body and raises BadRequestError."""
+    """`make_job(body, request_id, key_name)` reads the body and raises BadRequestError; `visit` carries the answer."""
 
-    def __init__(self, capability: Capability, make_job: MakeJob) -> None:
+    def __init__(self, capability: Capability, make_job: MakeJob, visit: type[Visit] | None = None) -> None:
         self._capability = capability
         self._make_job = make_job
+        self._visit = visit or Visit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gateway: Gateway = scope["app"].state.serving.gateway
-        visit = Visit(gateway, scope, receive, send)
+        visit = self._visit(gateway, scope, receive, send)
         started = gateway.clock()
         try:
             await visit.serve(self._make_job)
@@ -53,6 +54,10 @@ class Door:
             await visit.refuse(error)
         except ClientLeftError:
             visit.status = _CLIENT_LEFT
+        except Exception:
+            if not visit.began:
+                await visit.refuse(mistake())
+            raise
         finally:
             metrics = gateway.metrics
             metrics.requests[self._capability, visit.status] += 1
@@ -87,6 +92,8 @@ class Visit:
         record = Record(job, gateway.clock())
         gateway.decisions.add(record)
         record.decision = decision = gateway.decide(job)
+        if decision.routes:
+            gateway.metrics.decisions[decision.routes[0].backend, decision.routes[0].rule] += 1
         watch = gateway.relay.watch()
         watch.on_long = partial(self._listen, watch)
         try:
@@ -141,8 +148,8 @@ class Visit:
             await send({"type": "http.response.body", "body": block, "more_body": not answer.complete})
 
     async def _whole(self, answer: Answer, decision: Decision, watch: Watch) -> None:  # noqa: ARG002 (as _stream)
-        async for _ in answer.blocks():
-            pass
+        while not answer.complete:
+            await answer.next()
         content = orjson.dumps(collect(answer.transcript.blocks, answer.usage))
         headers = answer_headers(self._request_id, answer.route, decision, b"application/json")
         self.status = 200

@@ -7,53 +7,39 @@ from typing import Any
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.routing import Route
 
 from app.domain.backend import Capability
-from app.domain.errors import IsothermError
+from app.domain.decision import Decision
 from app.domain.job import Job
+from app.relay.watch import Watch
 from app.routing.decide import why_no_route
 from app.telemetry.decisions import Record
-from routers.deps import ClientDep, GatewayDep
-from routers.head import answer_headers, read_body, request_id_of
+from routers.door import Door, Visit
+from routers.head import answer_headers
 from routers.job import make_job
 from routers.shapes.embeddings import SHAPE
 
-router = APIRouter()
 
+class EmbeddingVisit(Visit):
+    """Vectors for texts, as lists of numbers or as base64 of little-endian float32: one object, never a stream."""
 
-@router.post("/v1/embeddings", include_in_schema=False)
-async def create_embedding(request: Request, gateway: GatewayDep, client: ClientDep) -> Response:
-    """Vectors for texts, as lists of numbers or as base64 of little-endian float32."""
-    headers = dict(request.scope["headers"])
-    request_id = request_id_of(headers.get(b"x-request-id"))
-    limit = gateway.settings.server.max_body_bytes
-    job = _read(await read_body(request.receive, headers.get(b"content-length"), limit), request_id, client.name)
-    client.check_model(job.model)
-    record = Record(job, gateway.clock())
-    gateway.decisions.add(record)
-    record.decision = decision = gateway.decide(job)
-    watch = gateway.relay.watch()
-    try:
+    __slots__ = ()
+
+    async def _carry(self, job: Job, decision: Decision, record: Record, watch: Watch) -> None:
         if not decision.routes:
             raise why_no_route(job, decision)
-        answer = await gateway.relay.embed(job, decision, record, watch)
-    except IsothermError as error:
-        record.end("failed", gateway.clock(), error.message)
-        raise
-    finally:
-        gateway.relay.forget(watch)
-        record.end("left", gateway.clock())
-    if job.body.get("encoding_format") == "base64":
-        answer = _as_base64(answer)
-    response = Response(orjson.dumps(answer))
-    route = next(route for route in decision.routes if route.backend == record.backend)
-    response.raw_headers.extend(answer_headers(request_id, route, decision, b"application/json"))
-    return response
+        answer = await self._gateway.relay.embed(job, decision, record, watch)
+        if job.body.get("encoding_format") == "base64":
+            answer = _as_base64(answer)
+        route = next(route for route in decision.routes if route.backend == record.backend)
+        headers = answer_headers(self._request_id, route, decision, b"application/json")
+        self.status = 200
+        await self._send_whole(200, headers, orjson.dumps(answer))
 
 
-def _read(content: bytes, request_id: str, key_name: str | None) -> Job:
+def read(content: bytes, request_id: str, key_name: str | None) -> Job:
+    """Raises BadRequestError naming the field."""
     body = SHAPE.read(content)
     wanted = body["input"]
     texts = [wanted] if isinstance(wanted, str) else [text for text in wanted if isinstance(text, str)]
@@ -67,3 +53,6 @@ def _as_base64(answer: dict[str, Any]) -> dict[str, Any]:
         for item in answer["data"]
     ]
     return {**answer, "data": data}
+
+
+route = Route("/v1/embeddings", Door(Capability.EMBED, read, EmbeddingVisit), methods=["POST"])

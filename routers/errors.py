@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import traceback
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -24,8 +25,6 @@ from app.domain.errors import (
     RateLimitedError,
     RequestError,
 )
-
-logger = logging.getLogger(__name__)
 
 _MAX_RETRY_AFTER_SECONDS = 60  # openai-node falls back to its own pace above this
 _KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -78,6 +77,18 @@ def response(error: IsothermError) -> Response:
     return answer
 
 
+def mistake() -> IsothermError:
+    """What a client is told when the fault is Isotherm's own."""
+    return IsothermError("Isotherm made a mistake; its log says more.")
+
+
+def place_of(error: BaseException) -> str:
+    """Its kind and the line that made it, for the log: neither a path nor its message, which may quote a request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + place
+
+
 def validation_error(finding: ErrorDetails) -> RequestError:
     """The first finding of a failed validation, naming the field as the API's clients know it."""
     field = ".".join(str(part) for part in finding["loc"] if part not in ("body", "query", "path"))
@@ -111,7 +122,7 @@ def add_error_handlers(app: FastAPI) -> None:
         return Response(orjson.dumps(content), error.status_code, error.headers, media_type="application/json")
 
     async def unforeseen(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        return response(IsothermError("Isotherm made a mistake; its log says more."))
+        return response(mistake())
 
     app.add_exception_handler(IsothermError, ours)
     app.add_exception_handler(RequestValidationError, invalid)

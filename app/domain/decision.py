@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from app.domain.backend import Candidate
 
@@ -19,6 +20,9 @@ class Verdict:
     penalty: float = 0.0
     reject: bool = False
     param: str | None = None
+
+
+_penalty = attrgetter("penalty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,21 @@ class Route:
         return self.candidate.model.name
 
     @property
+    def weightiest(self) -> Verdict | None:
+        """The opinion that counted most, None when nothing speaks against it."""
+        return max(self.verdicts, key=_penalty) if len(self.verdicts) > 1 else self.verdicts[0] if self.verdicts else None
+
+    @property
+    def rule(self) -> str:
+        """Whose opinion that was."""
+        verdict = self.weightiest
+        return verdict.rule if verdict is not None else "none"
+
+    @property
     def reason(self) -> str:
-        """The opinions in one line, weightiest first."""
-        weighty = sorted(self.verdicts, key=lambda verdict: -verdict.penalty)
-        return "; ".join(f"{verdict.rule}: {verdict.reason}" for verdict in weighty) or "the only route"
+        """That opinion, in words."""
+        verdict = self.weightiest
+        return f"{verdict.rule}: {verdict.reason}" if verdict is not None else "nothing speaks against it"
 
 
 @dataclass(frozen=True, slots=True)

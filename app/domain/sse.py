@@ -5,8 +5,11 @@ Source: WHATWG HTML, section 9.2 (event stream interpretation).
 
 from __future__ import annotations
 
+import re
+
 DONE = b"data: [DONE]\n\n"
 _DATA = b"data: "
+_PERHAPS_BLANK = re.compile(rb"data: \s")
 
 
 class OversizedEventError(ValueError):
@@ -64,14 +67,9 @@ class EventSplitter:
 
 
 def _plain(block: bytes) -> bool:
-    """Whether each event is exactly one `data: ` line: then the block can go on as it is."""
-    events = block.count(b"\n\n")
-    return (
-        block.startswith(_DATA)
-        and block.count(b"\n") == 2 * events
-        and block.count(b"\n\ndata: ") == events - 1
-        and b"data: \n" not in block
-    )
+    """Whether each event is exactly one line of JSON object, or the end: then the block can go on as it is."""
+    objects = block.count(b"\n\ndata: {") + block.startswith(b"data: {")
+    return block.count(b"\n") == 2 * (objects + block.endswith(DONE))
 
 
 def _only_data(block: bytes) -> bytes:
@@ -85,6 +83,8 @@ def encode(data: bytes) -> bytes:
 
 def payloads(block: bytes) -> list[bytes]:
     """The data of each event in a block of whole events; events without data are left out."""
+    if _plain(block):
+        return [event[6:] for event in block.split(b"\n\n")[:-1]]
     found = []
     for event in block.split(b"\n\n"):
         lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]

@@ -9,9 +9,18 @@ import orjson
 
 from app.domain.decision import Route
 from app.domain.errors import StreamBrokenError
-from app.domain.sse import DONE, encode, payloads
+from app.domain.sse import DONE, payloads
+from app.relay.collect import collect
 from app.relay.transcript import Transcript
 from app.relay.watch import Watch
+
+#: The usage and the end come last: of a large block only this much is searched for them.
+_TAIL_BYTES = 4096
+_NO_CHOICES = (b'"choices":[]', b'"choices": []')
+
+
+def _has_usage(block: bytes) -> bool:
+    return block.find(_NO_CHOICES[0], -_TAIL_BYTES) >= 0 or block.find(_NO_CHOICES[1], -_TAIL_BYTES) >= 0
 
 
 class Answer:
@@ -42,13 +51,21 @@ class Answer:
 
     async def next(self) -> bytes:
         """The next block, empty when nothing of it is for the client."""
-        block = await self.watch.guard(anext(self._blocks, b""))
-        if not block:
+        try:
+            block = await self.watch.guard(self._blocks.__anext__())
+        except StopAsyncIteration:
             return self._end()
-        if b'"error"' in block or b'"choices":[]' in block or b'"choices": []' in block or block.endswith(DONE):
+        if block.find(DONE, -_TAIL_BYTES) >= 0 or b'"error"' in block or _has_usage(block):
             return self._inspect(block)
         self.transcript.blocks.append(block)
         return block
+
+    def whole(self) -> dict[str, Any]:
+        """A complete answer as one object. Raises StreamBrokenError when some event of it makes no sense."""
+        try:
+            return collect(self.transcript.blocks, self.usage)
+        except ValueError as error:
+            raise StreamBrokenError(self.route.backend, "sent an event that is no completion") from error
 
     async def aclose(self) -> None:
         """Stop the backend, if it still writes."""
@@ -56,30 +73,32 @@ class Answer:
 
     def _inspect(self, block: bytes) -> bytes:
         """What of a block the client gets; remembers the usage, and ends the answer at `[DONE]`."""
-        kept, done = [], False
-        for data in payloads(block):
-            done = data == b"[DONE]"
-            if done:
-                break
-            if self._is_for_client(data):
-                kept.append(encode(data))
-        block = b"".join(kept)
+        block, done, _ = block.partition(DONE)
+        if b'"error"' in block:
+            self._look_for_errors(block)
+        if _has_usage(block):
+            block = self._without_usage(block)
         self.transcript.blocks.append(block)
         return block + self._end() if done else block
 
-    def _is_for_client(self, data: bytes) -> bool:
-        if b'"error"' not in data and b'"choices":[]' not in data and b'"choices": []' not in data:
-            return True
-        event = self._parsed(data)
-        if event.get("error"):
-            raise StreamBrokenError(self.route.backend, "reported an error instead of an answer")
-        if event.get("choices") or "choices" not in event:
-            return True
-        usage = event.get("usage")
-        if isinstance(usage, dict):
-            self.usage = usage
-            return self._include_usage
-        return False
+    def _look_for_errors(self, block: bytes) -> None:
+        for data in payloads(block):
+            if b'"error"' in data and self._parsed(data).get("error"):
+                raise StreamBrokenError(self.route.backend, "reported an error instead of an answer")
+
+    def _without_usage(self, block: bytes) -> bytes:
+        """The block without its events that have no choices, unless the client asked for the usage they tell."""
+        at = len(block)
+        while (at := max(block.rfind(mark, -_TAIL_BYTES, at) for mark in _NO_CHOICES)) >= 0:
+            before = block.rfind(b"\n\n", 0, at)
+            start, end = before + 2 if before >= 0 else 0, block.index(b"\n\n", at) + 2
+            usage = self._parsed(block[start + len(b"data: ") : end]).get("usage")
+            if isinstance(usage, dict):
+                self.usage = usage
+            if usage is None or not self._include_usage:
+                block = block[:start] + block[end:]
+            at = start
+        return block
 
     def _parsed(self, data: bytes) -> dict[str, Any]:
         try:

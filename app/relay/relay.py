@@ -48,12 +48,15 @@ class Relay:
             try:
                 while not answer.first:
                     answer.first = await answer.next()
+                if job.capability is Capability.CHAT:
+                    answer.first = with_role(answer.first)
+            except ValueError as error:
+                await answer.aclose()
+                raise BackendRefusedError(route.backend, "sent an event that is no JSON") from error
             except BaseException:
                 await answer.aclose()
                 raise
             watch.started = True
-            if job.capability is Capability.CHAT:
-                answer.first = with_role(answer.first)
             return answer
 
         answer = await self._first_that_takes(decision, record, watch, begin)
@@ -91,7 +94,10 @@ class Relay:
         for route in decision.routes:
             lane = self._lanes[route.backend]
             watch.begin(route.backend, lane.settings.timeouts)
+            if failures and watch.out_of_time():
+                continue
             try:
+                await watch.in_line(lane.enter())
                 return await self._attempt(route, lane, begin)
             except BackendError as error:
                 record.attempts.append((route.backend, error.message))
@@ -102,8 +108,7 @@ class Relay:
         raise last_resort(failures)
 
     async def _attempt(self, route: Route, lane: Lane, begin: Callable[[Route, Lane], Awaitable[T]]) -> T:
-        """One route; the place in its lane is kept only if the answer begins."""
-        await lane.enter()
+        """One route, with a place in its lane; the place is kept only if the answer begins."""
         try:
             now = self._watchman.clock()
             if not lane.breaker.admit(now):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
 
 from app.domain.sse import encode, payloads
 
-_FINISHED = re.compile(rb'"finish_reason":\s*"')
 _ROLE = b'"role"'
 
 
@@ -23,15 +21,18 @@ class Transcript:
 
     def finished(self) -> bool:
         """Whether a finish_reason has come: without one an answer is not complete, whatever else was said."""
-        return any(_FINISHED.search(block) for block in reversed(self.blocks))
+        return any(
+            block.rfind(b'"finish_reason":"') >= 0 or block.rfind(b'"finish_reason": "') >= 0
+            for block in reversed(self.blocks)
+        )
 
     def usage(self) -> dict[str, Any] | None:
         """The usage that came with the last words, as some servers send it; None when there was none."""
         for block in self.blocks[-2:]:
             for data in payloads(block) if b'"usage"' in block else ():
-                usage = orjson.loads(data).get("usage")
-                if isinstance(usage, dict):
-                    return usage
+                event = _parsed(data)
+                if isinstance(event, dict) and isinstance(event.get("usage"), dict):
+                    return dict(event["usage"])
         return None
 
 
@@ -39,10 +40,20 @@ def with_role(block: bytes) -> bytes:
     """The first block of a chat answer, with a role at its head.
 
     Every first chunk has one by the API, but llama.cpp leaves it out when the answer begins in the middle of a
-    character that takes several tokens (an emoji, say).
+    character that takes several tokens (an emoji, say). Raises ValueError for an event that is no object.
     """
     if _ROLE in block:
         return block
-    head = orjson.loads(payloads(block)[0])
+    head = _parsed(payloads(block)[0])
+    if not isinstance(head, dict):
+        raise ValueError("an event is no object")
     choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
     return encode(orjson.dumps({**head, "choices": [choice]})) + block
+
+
+def _parsed(data: bytes) -> Any:
+    """None for what is no JSON."""
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        return None

@@ -45,6 +45,10 @@ class Watch:
         self.backend, self.timeouts = backend, timeouts
         self.started, self.expired = False, None
 
+    def out_of_time(self) -> bool:
+        """Whether this backend would be too late whatever it did."""
+        return self.timeouts is not None and self.clock() - self.began > self.timeouts.total
+
     def look(self, now: float, silence_seconds: float) -> None:
         """Cancel what took too long, listen for the client's leaving, break a silence."""
         if self.on_long is not None:
@@ -63,17 +67,26 @@ class Watch:
         self.waiting_since = self.clock()
         try:
             return await step
-        except asyncio.CancelledError:
-            if self.expired is None or self.left or self.task.uncancel():
-                raise
-            raise self.expired from None
+        except asyncio.CancelledError as error:
+            raise self._cause(error) from None
         finally:
             self.waiting_since = None
+
+    async def in_line(self, place: Awaitable[None]) -> None:
+        """Wait for a place at the backend: it is not late yet, but the whole answer may be."""
+        try:
+            await place
+        except asyncio.CancelledError as error:
+            raise self._cause(error) from None
 
     def leave(self) -> None:
         """The client has gone: stop whatever is being done for it."""
         self.left = True
         self.task.cancel()
+
+    def _cause(self, error: asyncio.CancelledError) -> BaseException:
+        """Why the task was cancelled: by us, for being late, or by somebody else."""
+        return error if self.expired is None or self.left or self.task.uncancel() else self.expired
 
     def _silent(self, now: float) -> float:
         """Seconds since the client last got something."""

@@ -11,25 +11,33 @@ from app.domain.job import Job
 
 
 class Record:
-    """One job's story. Filled in as it happens, put in words only when somebody asks."""
+    """One job's story, without its words: filled in as it happens, told only when somebody asks."""
 
     __slots__ = (
         "attempts",
         "backend",
         "decision",
+        "endpoint",
         "error",
         "first_chunk_seconds",
-        "job",
+        "key_name",
         "model",
+        "model_asked",
         "outcome",
+        "request_id",
         "seconds",
         "started",
+        "stream",
         "usage",
         "wall_started",
     )
 
     def __init__(self, job: Job, started: float) -> None:
-        self.job = job
+        self.request_id = job.request_id
+        self.endpoint = job.capability
+        self.model_asked = job.model
+        self.stream = job.stream
+        self.key_name = job.key_name
         self.decision: Decision | None = None
         self.attempts: list[tuple[str, str]] = []
         self.backend: str | None = None
@@ -49,14 +57,14 @@ class Record:
 
     def describe(self) -> dict[str, Any]:
         """As JSON: null is unknown."""
-        job, decision = self.job, self.decision
+        decision = self.decision
         return {
-            "request_id": job.request_id,
+            "request_id": self.request_id,
             "created": int(self.wall_started),
-            "endpoint": job.capability,
-            "model_asked": job.model,
-            "key": job.key_name,
-            "stream": job.stream,
+            "endpoint": self.endpoint,
+            "model_asked": self.model_asked,
+            "key": self.key_name,
+            "stream": self.stream,
             "outcome": self.outcome,
             "error": self.error,
             "backend": self.backend,
@@ -95,7 +103,7 @@ class Decisions:
         self._records: dict[str, Record] = {}
 
     def add(self, record: Record) -> None:
-        records, request_id = self._records, record.job.request_id
+        records, request_id = self._records, record.request_id
         records.pop(request_id, None)
         records[request_id] = record
         if len(records) > self._limit:

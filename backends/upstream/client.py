@@ -176,7 +176,8 @@ def let_go(answer: Answer, *, said_all: bool) -> None:
 def reason(error: Exception) -> str:
     """What went wrong, without addresses: those are in the configuration, not for a client."""
     if isinstance(error, ssl.SSLError):  # its errno is no errno
-        return getattr(error, "verify_message", None) or error.reason or "TLS failed"
+        why = getattr(error, "verify_message", None) or getattr(error, "reason", None) or "no reason given"
+        return f"TLS failed: {why}"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno) if error.errno > 0 else "the name can't be resolved"
     if isinstance(error, OSError) and not isinstance(error, ConnectionLostError):

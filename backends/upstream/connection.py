@@ -52,7 +52,7 @@ class Response:
             await self.wait()
         data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
         self._buffer.clear()
-        if self._buffered > _HIGH_WATER_BYTES:
+        if self._buffered > _HIGH_WATER_BYTES and not self.complete:  # else it is in other hands already
             self._connection.resume_reading()
         self._buffered = 0
         return data
@@ -84,14 +84,14 @@ class Response:
         finally:
             self._waiter = None
 
-    def take(self, data: bytes) -> None:
-        self._buffer.append(data)
-        self._buffered += len(data)
-        if self._buffered > _HIGH_WATER_BYTES:
+    def take(self, parts: list[bytes]) -> None:
+        self._buffer += parts
+        self._buffered += sum(map(len, parts))
+        if self._buffered > _HIGH_WATER_BYTES and not self.complete:
             self._connection.pause_reading()
 
     def fail(self, error: Exception) -> None:
-        if not self.complete:
+        if not self.complete and self._error is None:  # the first one is the cause of the others
             self._error = error
             self.wake()
 
@@ -118,6 +118,8 @@ class Connection(asyncio.Protocol):
         self._released = released
         self._lost = lost
         self._transport: asyncio.Transport | None = None
+        self._arrived: list[bytes] = []
+        self.on_body = self._arrived.append  # called for each HTTP chunk: the cheapest callable there is
         self._parser = httptools.HttpResponseParser(self)
         self._response: Response | None = None
         self._head_bytes = 0
@@ -136,7 +138,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._transport.write(request)
         try:
-            while not self._head_complete:
+            while not response.status:  # not our own state: the connection may be in other hands already
                 response.raise_error()
                 await response.wait()
         except BaseException:
@@ -172,7 +174,7 @@ class Connection(asyncio.Protocol):
         if not self._head_complete:
             self._head_bytes += len(data)
         try:
-            self._parser.feed_data(data)
+            self._parse(data, response)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(ValueError(f"sent something that is no HTTP ({type(error).__name__})"))
             return
@@ -180,6 +182,14 @@ class Connection(asyncio.Protocol):
             self._fail(ValueError(f"sent headers of more than {_MAX_HEAD_BYTES} bytes"))
             return
         response.wake()
+
+    def _parse(self, data: bytes, response: Response) -> None:
+        try:
+            self._parser.feed_data(data)
+        finally:
+            if self._arrived:
+                response.take(self._arrived)
+                self._arrived.clear()
 
     def eof_received(self) -> None:
         self.closed = True
@@ -193,7 +203,9 @@ class Connection(asyncio.Protocol):
         self._lost(self)
         if self._response is not None:
             clean = self._head_bytes == 0
-            self._response.fail(ConnectionLostError(str(error or "closed the connection"), clean=clean))
+            self._response.fail(
+                ConnectionLostError(getattr(error, "strerror", None) or "closed the connection", clean=clean)
+            )
 
     # httptools callbacks
 
@@ -214,10 +226,6 @@ class Connection(asyncio.Protocol):
             return
         self._response.status = status
         self._head_complete = True
-
-    def on_body(self, body: bytes) -> None:
-        if self._response is not None:
-            self._response.take(body)
 
     def on_message_complete(self) -> None:
         if not self._head_complete or self._response is None:  # a 1xx: the answer is still to come

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.backend import Candidate
+from app.domain.backend import Candidate, Capability
 from app.domain.decision import Verdict
 from app.domain.job import Job
 
@@ -11,6 +11,7 @@ from app.domain.job import Job
 _TYPICAL_BYTES_PER_TOKEN = 4
 _MOST_BYTES_PER_TOKEN = 12
 _PENALTY = 5.0
+_HOLDS_THE_PROMPT = {Capability.CHAT: "messages", Capability.COMPLETE: "prompt", Capability.EMBED: "input"}
 
 
 def judge(job: Job, candidate: Candidate) -> Verdict | None:
@@ -20,7 +21,7 @@ def judge(job: Job, candidate: Candidate) -> Verdict | None:
     least = job.prompt_bytes // _MOST_BYTES_PER_TOKEN
     if least > context:
         reason = f"the prompt has at least {least} tokens, and '{candidate.model.name}' takes {context}"
-        return Verdict("context-fits", reason, reject=True, param="input" if job.capability == "embed" else "messages")
+        return Verdict("context-fits", reason, reject=True, param=_HOLDS_THE_PROMPT[job.capability])
     likely = job.prompt_bytes // _TYPICAL_BYTES_PER_TOKEN + (job.max_tokens or 0)
     if likely > context:
         return Verdict("context-fits", f"about {likely} tokens may not fit its {context}", penalty=_PENALTY)

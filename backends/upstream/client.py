@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import ssl
 from collections.abc import AsyncGenerator, Mapping
@@ -186,4 +187,12 @@ def reason(error: Exception) -> str:
 
 
 def _proxied(scheme: str, host: str) -> bool:
-    return scheme in getproxies() and not proxy_bypass(host)
+    return not _is_loopback(host) and scheme in getproxies() and not proxy_bypass(host)
+
+
+def _is_loopback(host: str) -> bool:
+    """This machine itself: no proxy can reach that, whatever the environment forgets to except."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -131,7 +131,7 @@ class Connection(asyncio.Protocol):
 
         Raises ConnectionLostError, or ValueError when what comes is no HTTP.
         """
-        if self._transport is None or self.closed:
+        if self._transport is None or self.closed or self._transport.is_closing():
             raise ConnectionLostError("the connection is closed", clean=True)
         response = self._response = Response(self)
         self._head_complete = False

@@ -26,7 +26,7 @@ from config.settings import Settings
 
 CATALOGUE = Path(__file__).parent.parent.parent / "config" / "models.yaml"
 
-_READY = """
+READY = """
 Isotherm listens on {url} (Ctrl-C stops it). Try it in another terminal:
 
 curl {url}/v1/chat/completions -H 'Content-Type: application/json'{auth_curl} \\
@@ -79,5 +79,5 @@ async def _greet(url: str, app: FastAPI, settings: Settings) -> None:
     await app.state.serving.settled()
     keys = settings.server.api_keys or settings.server.admin_keys
     auth = " -H 'Authorization: Bearer YOUR_KEY'" if keys else ""
-    sys.stdout.write(_READY.format(url=url, auth_curl=auth, key="YOUR_KEY" if keys else "none"))
+    sys.stdout.write(READY.format(url=url, auth_curl=auth, key="YOUR_KEY" if keys else "none"))
     sys.stdout.flush()

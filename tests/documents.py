@@ -1,0 +1,70 @@
+"""What the README lists, made from the code: cog puts it in, `make check` sees that it is in step."""
+
+from collections.abc import Container, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from app.loader import load
+from app.main import create_app
+from backends.base import KINDS, BackendSettings
+from config.settings import Settings
+from routers.openapi import description
+
+
+def endpoints() -> str:
+    """A table of all doors, from the gateway's own OpenAPI description."""
+    paths = description(create_app(Settings(), Path))["paths"]
+    rows = [
+        f"| `{method.upper()} {path}` | {operation.get('description') or operation['summary']} |"
+        for path, operations in sorted(paths.items())
+        for method, operation in operations.items()
+    ]
+    return "\n".join(["", "| endpoint | what it does |", "|---|---|", *(row.replace("\n", " ") for row in rows), ""])
+
+
+def settings() -> str:
+    """A table of all keys: those of every backend first, then what each kind adds."""
+    rows = [*_rows(Settings, "", leave_out={"backends"}), *_rows(BackendSettings, "backends[].")]
+    common = set(BackendSettings.model_fields)
+    for kind in sorted(KINDS):
+        model = load(kind, KINDS).Settings
+        rows += _rows(model, "backends[].", leave_out=common, note=f" ({kind})")
+    return "\n".join(["", "| key | default | what it does |", "|---|---|---|", *rows, ""])
+
+
+def keys(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The path of every key, as `server.api_keys[].name`."""
+    for row in _rows(model, prefix):
+        yield row.split("`")[1]
+
+
+def _rows(model: type[BaseModel], prefix: str, leave_out: Container[str] = (), note: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if name in leave_out:
+            continue
+        inner, many = _model_in(field.annotation)
+        if inner is not None:
+            yield from _rows(inner, f"{prefix}{name}{'[]' if many else ''}.", note=note)
+        else:
+            default = _default(field.get_default(call_default_factory=True))
+            yield f"| `{prefix}{name}`{note} | {default} | {field.description} |"
+
+
+def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """The settings class inside, and whether there may be many of it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    found = next((_model_in(part)[0] for part in get_args(annotation)), None)
+    return found, found is not None
+
+
+def _default(value: Any) -> str:
+    if value is PydanticUndefined:
+        return "needed"
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(list(value) if isinstance(value, tuple) else value)
+    return f"`{text}`"

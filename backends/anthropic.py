@@ -90,15 +90,21 @@ class Anthropic:
 
     async def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
         translation = Translation(job.model, int(time.time()))
-        async with aclosing(self._upstream.stream("/messages", self._request(job.body))) as blocks:
-            async for block in blocks:
-                chunks, failure = self._translate(translation, payloads(block))
-                if chunks:
-                    yield chunks
-                if failure is not None:
-                    raise failure
+        stream = self._upstream.stream("/messages", self._request(job.body), end=b'"message_stop"')
+        async with aclosing(stream) as blocks:
+            try:
+                async for block in blocks:
+                    chunks, failure = self._translate(translation, payloads(block))
+                    if chunks:
+                        yield chunks
+                    if failure is not None:
+                        raise failure
+            except StreamBrokenError as error:
+                if translation.began:
+                    raise
+                raise BackendRefusedError(self.profile.id, "broke off before its answer began") from error
         if not translation.ended:
-            raise StreamBrokenError(self.profile.id, "ended before its answer did")
+            raise self._upstream.cut_short("ended before its answer did", began=translation.began)
 
     def _request(self, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -113,7 +119,8 @@ class Anthropic:
             try:
                 event = orjson.loads(data)
             except ValueError:
-                return b"".join(chunks), StreamBrokenError(self.profile.id, "sent an event that is no JSON")
+                failure = self._upstream.cut_short("sent an event that is no JSON", began=translation.began)
+                return b"".join(chunks), failure
             if isinstance(event, dict) and event.get("type") == "error":
                 return b"".join(chunks), self._failure(event.get("error") or {}, began=translation.began)
             if isinstance(event, dict):

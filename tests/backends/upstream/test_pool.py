@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+import orjson
 import pytest
 
 from backends.upstream.connection import ConnectionLostError
@@ -147,3 +148,14 @@ async def test_cancelling_a_request_tells_the_server() -> None:
 async def test_connecting_is_given_up_in_time() -> None:
     with FullServer() as server, pytest.raises(TimeoutError):
         await pool_for(server.url).exchange(GET)
+
+
+async def test_a_connection_that_changes_hands_at_once_strands_nobody() -> None:
+    async def ask(pool: Pool) -> None:
+        for _ in range(20):
+            answer = await pool.exchange(GET)
+            assert orjson.loads(await answer.read_all(1000)) == {"ok": True}
+
+    async with running(OK) as (_, pool):
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(ask(pool) for _ in range(16)))

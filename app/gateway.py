@@ -34,4 +34,5 @@ class Gateway:
 
     def decide(self, job: Job) -> Decision:
         """Which backends to try; an empty one has its reasons in `rejected`."""
-        return decide(job, self.directory.candidates(job), self.rules)
+        candidates, absent = self.directory.look(job)
+        return decide(job, candidates, self.rules, absent)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from app.domain.errors import ConfigurationError
@@ -24,7 +25,7 @@ from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_FIXED = ("host", "port", "cors_origins", "max_body_bytes")
+_FIXED = ("host", "port", "cors_origins", "max_body_bytes", "drain_seconds")
 _MEMORY = Path("/dev/shm")  # noqa: S108 (a private directory is made in it)
 
 
@@ -32,33 +33,47 @@ class Lifecycle:
     """`gateway` is the one that new requests go to. `read_settings` reads the configuration again."""
 
     def __init__(
-        self, settings: Settings, find_model: Callable[[str], Path], read_settings: Callable[[], Settings]
+        self,
+        settings: Settings,
+        find_model: Callable[[str], Path],
+        read_settings: Callable[[], Settings],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read_settings = read_settings
-        self._scratch = Path(tempfile.mkdtemp(prefix="isotherm-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        memory = _MEMORY if _MEMORY.is_dir() else None
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"isotherm-{os.getpid()}-", dir=memory))
         self._parts = Parts(
             resources=Resources(find_model, self._scratch),
-            watchman=Watchman(settings.server.keep_alive_seconds, time.monotonic),
+            watchman=Watchman(settings.server.keep_alive_seconds, clock),
             metrics=Metrics(),
             decisions=Decisions(settings.telemetry.decisions),
-            clock=time.monotonic,
+            clock=clock,
         )
-        self.gateway: Gateway = build(settings, self._parts)
+        try:
+            self.gateway: Gateway = build(settings, self._parts)
+        except ConfigurationError:
+            shutil.rmtree(self._scratch)
+            raise
         self._probers: dict[Lane, Prober] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
 
     async def start(self) -> None:
+        """Raises ConfigurationError when a backend can't be started; nothing is left running then."""
         self._watching = asyncio.create_task(self._parts.watchman.run(), name="watchman")
-        await self._start_lanes(self.gateway)
+        try:
+            await self._start_lanes(self.gateway)
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Stop every backend and clean up."""
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
-        await asyncio.gather(*(prober.stop() for prober in self._probers.values()))
+        await self._stop_lanes(self._probers)
         if self._watching is not None:
             self._watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -82,7 +97,11 @@ class Lifecycle:
                 if getattr(settings.server, name) != getattr(old.settings.server, name):
                     raise ConfigurationError("this can only change with a restart", f"server.{name}")
             new = build(settings, self._parts, previous=old)
-            await self._start_lanes(new)
+            try:
+                await self._start_lanes(new)
+            except BaseException:
+                await self._stop_lanes(set(self._probers) & (set(new.lanes.values()) - set(old.lanes.values())))
+                raise
             self._parts.watchman.silence_seconds = settings.server.keep_alive_seconds
             self._parts.decisions.keep(settings.telemetry.decisions)
             self.gateway = new
@@ -98,6 +117,14 @@ class Lifecycle:
             if lane not in self._probers:
                 self._probers[lane] = prober = Prober(lane, self._parts.clock)
                 await prober.start()
+
+    async def _stop_lanes(self, lanes: Iterable[Lane]) -> None:
+        """One that can't be stopped is no reason to leave the others running."""
+        stopping = list(lanes)
+        ends = await asyncio.gather(*(self._probers.pop(lane).stop() for lane in stopping), return_exceptions=True)
+        for lane, end in zip(stopping, ends, strict=True):
+            if end is not None:
+                logger.error("backend %s could not be stopped", lane.profile.id, exc_info=end)
 
     async def _retire(self, lane: Lane) -> None:
         await lane.emptied()

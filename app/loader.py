@@ -12,7 +12,7 @@ def load(kind: str, kinds: Mapping[str, str]) -> Any:
     """The class or function that the table, or else the kind itself, names."""
     target = kinds.get(kind, kind)
     module_name, colon, name = target.partition(":")
-    if not (colon and module_name and name):
+    if not (colon and module_name and name) or module_name.startswith("."):
         raise ConfigurationError(_unknown(kind, kinds))
     try:
         return getattr(importlib.import_module(module_name), name)

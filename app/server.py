@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -14,16 +15,25 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from config.settings import Server
 
 _MAX_HEAD_BYTES = 64 * 1024
-_TOO_LONG = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-type: application/json\r\n"
-    b"content-length: 131\r\n\r\n"
-    b'{"error": {"message": "The request\'s headers are too long.", "type": "invalid_request_error", '
-    b'"param": null, "code": "headers_too_long"}}'
-)
+
+
+def _refusal(status: str, message: str, code: str) -> bytes:
+    """A whole answer for what never becomes a request."""
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    content = json.dumps({"error": error})
+    head = f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(content)}\r\n\r\n{content}".encode("ascii")
+
+
+_TOO_LONG = _refusal("431 Request Header Fields Too Large", "The request's headers are too long.", "headers_too_long")
+_NO_HTTP = _refusal("400 Bad Request", "This is no HTTP request that can be understood.", "invalid_http")
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's own protocol keeps headers without a limit; this one counts them while they come."""
+    """uvicorn's own protocol keeps headers without a limit; this one counts them while they come.
+
+    Trailers are headers too, and come after the last chunk of a body.
+    """
 
     _head_bytes = 0
 
@@ -35,6 +45,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.write(_TOO_LONG)
             self.transport.close()
 
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's signature)
+        self.transport.write(_NO_HTTP)
+        self.transport.close()
+
     def on_message_begin(self) -> None:
         self._head_bytes = 0
         super().on_message_begin()
@@ -42,6 +56,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_bytes = -1
         super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        self._head_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = -1
+        super().on_body(body)
 
 
 class _Server(uvicorn.Server):
@@ -54,6 +75,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             gc.collect()
+            gc.set_threshold(10_000, 20, 20)  # a request makes some garbage of its own, and little that stays
             gc.freeze()  # what was built at start stays: later collections need not look at it
             url = _url(self.config.host, self.servers[0].sockets[0])
             self._telling = asyncio.ensure_future(self._on_ready(url))

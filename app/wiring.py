@@ -60,9 +60,11 @@ def _read_backend(options: dict[str, object], path: str) -> BackendSettings:
     if not isinstance(kind, str):
         raise ConfigurationError(f"`kind` is missing: one of {', '.join(sorted(KINDS))}", path)
     try:
-        model: type[BackendSettings] = load(kind, KINDS).Settings
+        model: type[BackendSettings] | None = getattr(load(kind, KINDS), "Settings", None)
     except ConfigurationError as error:
         raise ConfigurationError(error.message, f"{path}.kind") from None
+    if model is None:
+        raise ConfigurationError(f"{kind} is no backend: it has no Settings", f"{path}.kind")
     try:
         return model.model_validate(options)
     except ValidationError as error:

@@ -15,7 +15,7 @@ class Breaker:
     stays open for the whole cooldown, however well it answers probes.
     """
 
-    __slots__ = ("_cooldown_seconds", "_failures", "_limit", "_opened", "_trying", "health", "reason")
+    __slots__ = ("_cooldown_seconds", "_failed_probes", "_failures", "_limit", "_opened", "_trying", "health", "reason")
 
     def __init__(self, *, failures: int, cooldown_seconds: float) -> None:
         self.health = Health.UNKNOWN
@@ -23,6 +23,7 @@ class Breaker:
         self._limit = failures
         self._cooldown_seconds = cooldown_seconds
         self._failures = 0
+        self._failed_probes = 0
         self._opened = 0.0
         self._trying = False
 
@@ -47,6 +48,7 @@ class Breaker:
 
     def probed(self) -> None:
         """A probe was answered well."""
+        self._failed_probes = 0
         if self.health is Health.UNKNOWN:
             self._close()
         elif self.health is Health.OPEN and self._failures == 0:
@@ -60,7 +62,9 @@ class Breaker:
             self._open(now)
             self._failures = 0
             return
-        if self._count(now):
+        self._failed_probes += 1
+        if self._too_many():
+            self._open(now)
             self._failures = 0
 
     def succeeded(self) -> None:
@@ -72,19 +76,17 @@ class Breaker:
         self.reason = reason
         if self.health is Health.HALF_OPEN:
             self._open(now)
-        else:
-            self._count(now)
+            return
+        self._failures += 1
+        if self._too_many():
+            self._open(now)
 
     def abandoned(self) -> None:
         """A job ended without telling anything: its caller left, or its fault was its own."""
         self._trying = False
 
-    def _count(self, now: float) -> bool:
-        self._failures += 1
-        if self._failures < self._limit:
-            return False
-        self._open(now)
-        return True
+    def _too_many(self) -> bool:
+        return self._failures + self._failed_probes >= self._limit
 
     def _open(self, now: float) -> None:
         self.health = Health.OPEN
@@ -95,4 +97,5 @@ class Breaker:
         self.health = Health.CLOSED
         self.reason = ""
         self._failures = 0
+        self._failed_probes = 0
         self._trying = False

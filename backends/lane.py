@@ -66,20 +66,22 @@ class Lane:
         try:
             await place
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():  # it was ours already: pass it on
+            if not place.cancelled():  # it was ours already: pass it on
                 self.leave()
-            else:
+            elif place in self._waiting:
                 self._waiting.remove(place)
             raise
 
     def leave(self) -> None:
         """Give the place back: the longest waiting gets it."""
-        if self._waiting:
-            self._waiting.popleft().set_result(None)
-        else:
-            self.busy -= 1
-            if not self.busy:
-                self._emptied.set()
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():  # else its owner is leaving the line
+                place.set_result(None)
+                return
+        self.busy -= 1
+        if not self.busy:
+            self._emptied.set()
 
     async def emptied(self) -> None:
         """Until nobody works here or waits to."""

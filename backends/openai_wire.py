@@ -49,6 +49,12 @@ def _context(item: Mapping[str, Any]) -> int | None:
 async def embed(upstream: Upstream, body: Mapping[str, Any]) -> dict[str, Any]:
     """POST /embeddings, asking for plain numbers. Raises BackendError."""
     answer = await upstream.post_json("/embeddings", {**body, "encoding_format": "float"})
-    if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list) or not all(map(_is_embedding, data)):
         raise BackendRefusedError(upstream.backend, "answered with JSON that is no list of embeddings")
-    return answer
+    whole: dict[str, Any] = answer
+    return whole
+
+
+def _is_embedding(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("embedding"), list)

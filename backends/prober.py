@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from app.domain.backend import Capability, Health
@@ -21,13 +21,20 @@ _START_INTERVAL_SECONDS = 0.1
 class Prober:
     """One task a lane; `settled` once a first probe has ended, well or not.
 
-    While a backend has not answered yet it is asked often, so that it is used as soon as it can be.
+    While a backend has not answered yet it is asked often, so that it is used as soon as it can be. `pause` waits
+    between two probes.
     """
 
-    def __init__(self, lane: Lane, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        clock: Callable[[], float],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._lane = lane
         self.settled = asyncio.Event()
         self._clock = clock
+        self._pause = pause
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -35,11 +42,13 @@ class Prober:
         self._task = asyncio.create_task(self._run(), name=f"prober {self._lane.profile.id}")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        await self._lane.backend.stop()
+        try:
+            if self._task is not None:
+                self._task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._task
+        finally:
+            await self._lane.backend.stop()
 
     async def _run(self) -> None:
         interval = self._lane.settings.health.interval_seconds
@@ -51,7 +60,7 @@ class Prober:
                 seen = True
                 await self._warm_up()
             pause = interval if well or seen else min(pause * 1.5, interval)
-            await asyncio.sleep(pause)
+            await self._pause(pause)
 
     async def probe(self) -> bool:
         """Ask once; says so in the log when the answer changes things."""
@@ -67,6 +76,11 @@ class Prober:
         except (BackendError, TimeoutError) as error:
             reason = error.message if isinstance(error, BackendError) else "a probe was not answered in time"
             lane.breaker.probe_failed(self._clock(), reason)
+        except Exception as error:  # a kind's own mistake must not end the asking
+            reason = f"its probe has a bug ({type(error).__name__})"
+            if reason != lane.breaker.reason:
+                logger.exception("backend %s: %s", lane.profile.id, reason)
+            lane.breaker.probe_failed(self._clock(), reason)
         self.settled.set()
         after = lane.breaker.health
         if after is not before:
@@ -76,14 +90,25 @@ class Prober:
 
     async def _warm_up(self) -> None:
         lane = self._lane
-        chat = getattr(lane.backend, "chat", None)
-        if not lane.settings.warm_up or chat is None:
+        if not lane.settings.warm_up:
             return
-        for model in lane.models:
-            body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
-            try:
-                async with aclosing(chat(Job("warm-up", Capability.CHAT, model, body))) as blocks:
-                    async for _ in blocks:
-                        pass
-            except BackendError as error:
-                logger.warning("backend %s: warm-up of %s failed: %s", lane.profile.id, model, error.message)
+        for model in tuple(lane.models.values()):
+            if Capability.CHAT in (model.capabilities or lane.profile.honours):
+                await self._warm_up_model(model.name)
+
+    async def _warm_up_model(self, model: str) -> None:
+        lane = self._lane
+        chat: Callable[[Job], AsyncGenerator[bytes, None]] = lane.backend.chat  # type: ignore[attr-defined]
+        body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+        try:
+            async with (
+                asyncio.timeout(lane.settings.timeouts.first_token),
+                aclosing(chat(Job("warm-up", Capability.CHAT, model, body))) as blocks,
+            ):
+                async for _ in blocks:
+                    pass
+        except (BackendError, TimeoutError) as error:
+            reason = error.message if isinstance(error, BackendError) else "it took too long"
+            logger.warning("backend %s: warm-up of %s failed: %s", lane.profile.id, model, reason)
+        except Exception:
+            logger.exception("backend %s: warm-up of %s met a bug", lane.profile.id, model)

@@ -21,17 +21,18 @@ from app.domain.job import Job
 from app.domain.sse import DONE, encode
 from app.gateway import Gateway
 from app.relay.answer import Answer
-from app.relay.collect import collect
 from app.relay.watch import Watch
 from app.routing.decide import why_no_route
 from app.telemetry.decisions import Record
 from routers.errors import envelope, headers_of, mistake, status_of
 from routers.head import ClientLeftError, Headers, answer_headers, read_body, request_id_of
+from routers.job import unsendable
 
 logger = logging.getLogger(__name__)
 
 _KEEP_ALIVE = {"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True}
 _CLIENT_LEFT = 499  # nginx's word for it, in the metrics only
+_NOT_YET = 500
 
 MakeJob = Callable[[bytes, str, str | None], Job]
 
@@ -77,7 +78,12 @@ class Visit:
         self._request_id = ""
         self._listener: asyncio.Task[None] | None = None
         self._keep_alive: asyncio.Task[None] | None = None
-        self.status = 500
+        self.status = _NOT_YET
+
+    @property
+    def began(self) -> bool:
+        """Whether the client has been promised something."""
+        return self.status != _NOT_YET
 
     async def serve(self, make_job: MakeJob) -> None:
         """Raises IsothermError while nothing has been sent, ClientLeftError when nobody is there to send to."""
@@ -106,6 +112,11 @@ class Visit:
         except IsothermError as error:
             record.end("failed", gateway.clock(), error.message)
             raise
+        except TypeError:
+            if self.began or (fault := unsendable(job.body)) is None:
+                raise
+            record.end("failed", gateway.clock(), fault.message)
+            raise fault from None
         finally:
             gateway.relay.forget(watch)
             if self._listener is not None:
@@ -144,13 +155,18 @@ class Visit:
         self.status = 200
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         watch.on_silence = partial(self._break_silence, watch)
-        async for block in answer.blocks():
-            await send({"type": "http.response.body", "body": block, "more_body": not answer.complete})
+        block = answer.first
+        while True:
+            if block:
+                await send({"type": "http.response.body", "body": block, "more_body": not answer.complete})
+            if answer.complete:
+                return
+            block = await answer.next()
 
     async def _whole(self, answer: Answer, decision: Decision, watch: Watch) -> None:  # noqa: ARG002 (as _stream)
         while not answer.complete:
             await answer.next()
-        content = orjson.dumps(collect(answer.transcript.blocks, answer.usage))
+        content = orjson.dumps(answer.whole())
         headers = answer_headers(self._request_id, answer.route, decision, b"application/json")
         self.status = 200
         await self._send_whole(200, headers, content)

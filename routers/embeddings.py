@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import struct
 from typing import Any
 
-import numpy as np
 import orjson
 from starlette.routing import Route
 
 from app.domain.backend import Capability
 from app.domain.decision import Decision
+from app.domain.errors import BackendRefusedError
 from app.domain.job import Job
 from app.relay.watch import Watch
 from app.routing.decide import why_no_route
@@ -31,7 +32,7 @@ class EmbeddingVisit(Visit):
             raise why_no_route(job, decision)
         answer = await self._gateway.relay.embed(job, decision, record, watch)
         if job.body.get("encoding_format") == "base64":
-            answer = _as_base64(answer)
+            answer = _as_base64(answer, record.backend or "")
         route = next(route for route in decision.routes if route.backend == record.backend)
         headers = answer_headers(self._request_id, route, decision, b"application/json")
         self.status = 200
@@ -47,12 +48,16 @@ def read(content: bytes, request_id: str, key_name: str | None) -> Job:
     return make_job(Capability.EMBED, body, request_id, key_name, texts=[longest])
 
 
-def _as_base64(answer: dict[str, Any]) -> dict[str, Any]:
-    data = [
-        {**item, "embedding": base64.b64encode(np.asarray(item["embedding"], dtype="<f4").tobytes()).decode()}
-        for item in answer["data"]
-    ]
-    return {**answer, "data": data}
+def _as_base64(answer: dict[str, Any], backend: str) -> dict[str, Any]:
+    try:
+        return {**answer, "data": [{**item, "embedding": _packed(item["embedding"])} for item in answer["data"]]}
+    except (TypeError, struct.error, OverflowError) as error:
+        raise BackendRefusedError(backend, "answered with embeddings that are no numbers") from error
 
 
 route = Route("/v1/embeddings", Door(Capability.EMBED, read, EmbeddingVisit), methods=["POST"])
+
+
+def _packed(vector: list[float]) -> str:
+    """Base64 of little-endian float32, as the SDKs ask for it."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from app.domain.backend import Capability
 from app.domain.errors import BadRequestError
 from app.domain.job import Job
@@ -44,6 +46,16 @@ def make_job(
         has_images=has_images,
         key_name=key_name,
     )
+
+
+def unsendable(body: Mapping[str, Any]) -> BadRequestError | None:
+    """For a body that was read from JSON and yet can't be written as such: a number has more than 64 bits."""
+    for name, value in body.items():
+        try:
+            orjson.dumps(value)
+        except TypeError as error:
+            return BadRequestError(f"'{name}' can't be passed on: {error}", param=name, code="invalid_value")
+    return None
 
 
 def _bytes(text: str) -> int:

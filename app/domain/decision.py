@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
 
 from app.domain.backend import Candidate
 
@@ -22,16 +21,14 @@ class Verdict:
     param: str | None = None
 
 
-_penalty = attrgetter("penalty")
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A candidate with what the rules said of it."""
+    """A candidate with what the rules said of it; `weightiest` is the opinion that counted most, if there was any."""
 
     candidate: Candidate
     verdicts: tuple[Verdict, ...]
     penalty: float
+    weightiest: Verdict | None = None
 
     @property
     def backend(self) -> str:
@@ -42,15 +39,9 @@ class Route:
         return self.candidate.model.name
 
     @property
-    def weightiest(self) -> Verdict | None:
-        """The opinion that counted most, None when nothing speaks against it."""
-        return max(self.verdicts, key=_penalty) if len(self.verdicts) > 1 else self.verdicts[0] if self.verdicts else None
-
-    @property
     def rule(self) -> str:
-        """Whose opinion that was."""
-        verdict = self.weightiest
-        return verdict.rule if verdict is not None else "none"
+        """Whose opinion counted most."""
+        return self.weightiest.rule if self.weightiest is not None else "none"
 
     @property
     def reason(self) -> str:

@@ -5,11 +5,8 @@ Source: WHATWG HTML, section 9.2 (event stream interpretation).
 
 from __future__ import annotations
 
-import re
-
 DONE = b"data: [DONE]\n\n"
 _DATA = b"data: "
-_PERHAPS_BLANK = re.compile(rb"data: \s")
 
 
 class OversizedEventError(ValueError):

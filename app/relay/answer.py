@@ -16,11 +16,11 @@ from app.relay.watch import Watch
 
 #: The usage and the end come last: of a large block only this much is searched for them.
 _TAIL_BYTES = 4096
-_NO_CHOICES = (b'"choices":[]', b'"choices": []')
 
 
-def _has_usage(block: bytes) -> bool:
-    return block.find(_NO_CHOICES[0], -_TAIL_BYTES) >= 0 or block.find(_NO_CHOICES[1], -_TAIL_BYTES) >= 0
+def _last_without_choices(block: bytes, before: int) -> int:
+    """Where the last event without choices says so; -1 when none does."""
+    return max(block.rfind(b'"choices":[]', -_TAIL_BYTES, before), block.rfind(b'"choices": []', -_TAIL_BYTES, before))
 
 
 class Answer:
@@ -55,15 +55,15 @@ class Answer:
             block = await self.watch.guard(self._blocks.__anext__())
         except StopAsyncIteration:
             return self._end()
-        if block.find(DONE, -_TAIL_BYTES) >= 0 or b'"error"' in block or _has_usage(block):
+        if block.find(DONE, -_TAIL_BYTES) >= 0 or b'"error"' in block or _last_without_choices(block, len(block)) >= 0:
             return self._inspect(block)
-        self.transcript.blocks.append(block)
+        self.transcript.events += block
         return block
 
     def whole(self) -> dict[str, Any]:
         """A complete answer as one object. Raises StreamBrokenError when some event of it makes no sense."""
         try:
-            return collect(self.transcript.blocks, self.usage)
+            return collect(bytes(self.transcript.events), self.usage)
         except ValueError as error:
             raise StreamBrokenError(self.route.backend, "sent an event that is no completion") from error
 
@@ -76,9 +76,8 @@ class Answer:
         block, done, _ = block.partition(DONE)
         if b'"error"' in block:
             self._look_for_errors(block)
-        if _has_usage(block):
-            block = self._without_usage(block)
-        self.transcript.blocks.append(block)
+        block = self._without_usage(block)
+        self.transcript.events += block
         return block + self._end() if done else block
 
     def _look_for_errors(self, block: bytes) -> None:
@@ -89,7 +88,7 @@ class Answer:
     def _without_usage(self, block: bytes) -> bytes:
         """The block without its events that have no choices, unless the client asked for the usage they tell."""
         at = len(block)
-        while (at := max(block.rfind(mark, -_TAIL_BYTES, at) for mark in _NO_CHOICES)) >= 0:
+        while (at := _last_without_choices(block, at)) >= 0:
             before = block.rfind(b"\n\n", 0, at)
             start, end = before + 2 if before >= 0 else 0, block.index(b"\n\n", at) + 2
             usage = self._parsed(block[start + len(b"data: ") : end]).get("usage")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -13,37 +12,36 @@ Event = dict[str, Any]
 _OBJECTS = {"chat.completion.chunk": "chat.completion"}
 
 
-def collect(blocks: Iterable[bytes], usage: Event | None) -> Event:
-    """The `chat.completion` or `text_completion` that these chunks tell. Raises ValueError when they make no sense.
+def collect(events: bytes, usage: Event | None) -> Event:
+    """The `chat.completion` or `text_completion` that whole events tell. Raises ValueError when they make no sense.
 
     Strings grow, lists with an `index` are merged by it, other lists are joined, whatever else is said later
     counts; fields that are no part of the API are kept.
     """
     try:
-        return _collected(blocks, usage)
+        return _collected(events, usage)
     except (AttributeError, TypeError) as error:  # something is not of the type that the API says
         raise ValueError("an event is none of a completion") from error
 
 
-def _collected(blocks: Iterable[bytes], usage: Event | None) -> Event:
+def _collected(events: bytes, usage: Event | None) -> Event:
     whole: Event = {}
     identity: Event = {}
     choices: dict[int, Event] = {}
-    for block in blocks:
-        for data in payloads(block):
-            if data == b"[DONE]":
-                continue
-            event = orjson.loads(data)
-            for choice in event.pop("choices", ()) or ():
-                index = choice.get("index", 0)
-                if index in choices:
-                    _merge(choices[index], choice)
-                else:
-                    choices[index] = choice
-            identity = identity or {key: event[key] for key in ("id", "created") if key in event}
-            if None in event.values():  # it tells nothing new
-                event = {key: value for key, value in event.items() if value is not None or key not in whole}
-            whole.update(event)
+    for data in payloads(events):
+        if data == b"[DONE]":
+            continue
+        event = orjson.loads(data)
+        for choice in event.pop("choices", ()) or ():
+            index = choice.get("index", 0)
+            if index in choices:
+                _merge(choices[index], choice)
+            else:
+                choices[index] = choice
+        identity = identity or {key: event[key] for key in ("id", "created") if key in event}
+        if None in event.values():  # it tells nothing new
+            event = {key: value for key, value in event.items() if value is not None or key not in whole}
+        whole.update(event)
     whole.update(identity)
     whole["object"] = _OBJECTS.get(whole.get("object", ""), whole.get("object"))
     whole["choices"] = [_finished(index, choices[index]) for index in sorted(choices)]

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from app.domain.backend import Candidate, Capability, ServedModel
+from app.domain.decision import Route
 from app.domain.job import Job
+from app.routing.decide import decide
+from app.routing.rules.serves_model import judge as serves_model
 from backends.lane import Lane
 
 _REMEMBERED = 1024
@@ -20,20 +23,24 @@ class Directory:
     def __init__(self, lanes: Mapping[str, Lane], aliases: Mapping[str, tuple[str, ...]]) -> None:
         self._lanes = lanes
         self._aliases = aliases
-        self._resolved: dict[tuple[str, Capability], list[Offer]] = {}
+        self._resolved: dict[tuple[str, Capability], tuple[list[Offer], tuple[Route, ...]]] = {}
         self._changes = -1
 
-    def candidates(self, job: Job) -> list[Candidate]:
-        """Every backend for the job, as it stands now, with the model that it would use."""
+    def look(self, job: Job) -> tuple[list[Candidate], tuple[Route, ...]]:
+        """The backends that have the model, as they stand now; and those that don't, rejected once and for all."""
         changes = sum([lane.changed for lane in self._lanes.values()])
         if changes != self._changes or len(self._resolved) > _REMEMBERED:
             self._resolved.clear()
             self._changes = changes
         key = job.model, job.capability
-        offers = self._resolved.get(key)
-        if offers is None:
-            offers = self._resolved[key] = list(self._resolve(*key))
-        return [lane.candidate(name, served, place) for lane, name, served, place in offers]
+        found = self._resolved.get(key)
+        if found is None:
+            offers = list(self._resolve(*key))
+            absent = [lane.candidate(name, None, 0) for lane, name, served, _ in offers if served is None]
+            rejected = decide(job, absent, (serves_model,)).rejected
+            found = self._resolved[key] = [offer for offer in offers if offer[2] is not None], rejected
+        offers, rejected = found
+        return [lane.candidate(name, served, place) for lane, name, served, place in offers], rejected
 
     def names(self) -> dict[str, tuple[str, int]]:
         """Every served model and alias, with who owns it and since when (Unix seconds, 0 when unknown)."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from app.domain.errors import BackendError, StreamBrokenError
+from app.domain.errors import StreamBrokenError
 from app.domain.job import Job
 from app.domain.sse import DONE, encode, payloads
 
@@ -17,18 +18,20 @@ _HELD_EVENTS = 256
 
 Event = dict[str, Any]
 Stream = Callable[[Job], AsyncGenerator[bytes, None]]
+#: An event and whose it is, why one stream failed, or that one has ended.
+Item = tuple[int, Event] | Exception | None
 
 
-async def fan_out(stream: Stream, job: Job) -> AsyncGenerator[bytes, None]:
+async def fan_out(stream: Stream, job: Job, backend: str) -> AsyncGenerator[bytes, None]:
     """Blocks of events whose `index` tells the choices apart, in the order in which they come, then the usage.
 
     The choices share `id`, `created` and `model`. Prompt i's choice j has index i * n + j. Raises what the
-    first failing stream raises; closing it closes them all.
+    first failing stream raises, StreamBrokenError for events that make no sense; closing it closes them all.
     """
-    queue: asyncio.Queue[tuple[int, Event] | BackendError | None] = asyncio.Queue(_HELD_EVENTS)
+    queue: asyncio.Queue[Item] = asyncio.Queue(_HELD_EVENTS)
     jobs = list(_single(job))
     n = len(jobs) // len(_prompts(job.body))
-    tasks = [asyncio.create_task(_pump(index, stream(single), queue)) for index, single in enumerate(jobs)]
+    tasks = [asyncio.create_task(_pump(index, stream(single), queue, backend)) for index, single in enumerate(jobs)]
     head: Event = {}
     usages: dict[int, Event] = {}
     try:
@@ -38,7 +41,7 @@ async def fan_out(stream: Stream, job: Job) -> AsyncGenerator[bytes, None]:
             if item is None:
                 running -= 1
                 continue
-            if isinstance(item, BackendError):
+            if isinstance(item, Exception):
                 raise item
             index, event = item
             head = head or {key: event[key] for key in ("id", "created", "model") if key in event}
@@ -56,21 +59,30 @@ async def fan_out(stream: Stream, job: Job) -> AsyncGenerator[bytes, None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _pump(
-    index: int, blocks: AsyncGenerator[bytes, None], queue: asyncio.Queue[tuple[int, Event] | BackendError | None]
-) -> None:
+async def _pump(index: int, blocks: AsyncGenerator[bytes, None], queue: asyncio.Queue[Item], backend: str) -> None:
     try:
         async with aclosing(blocks):
             async for block in blocks:
                 for data in payloads(block):
                     if data != b"[DONE]":
-                        await queue.put((index, orjson.loads(data)))
-    except BackendError as error:
-        await queue.put(error)
+                        await queue.put((index, _event(data)))
     except ValueError:
-        await queue.put(StreamBrokenError("", "sent an event that is no JSON"))
+        await queue.put(StreamBrokenError(backend, "sent an event that is none of an answer"))
+    except Exception as error:  # noqa: BLE001 (raised again by whoever reads the queue)
+        await queue.put(error)
     else:
         await queue.put(None)
+
+
+def _event(data: bytes) -> Event:
+    """Raises ValueError for something that is no event."""
+    event = orjson.loads(data)
+    if not isinstance(event, dict):
+        raise ValueError("no object")
+    choices = event.get("choices") or []
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise ValueError("no choices")
+    return event
 
 
 def _prompts(body: Mapping[str, Any]) -> list[Any]:
@@ -90,7 +102,7 @@ def _single(job: Job) -> Iterator[Job]:
             changes: dict[str, Any] = {} if "prompt" not in body else {"prompt": prompt}
             if seed is not None:
                 changes["seed"] = seed + choice
-            yield Job(job.request_id, job.capability, job.model, {**body, **changes})
+            yield replace(job, body={**body, **changes}, choices=1)
 
 
 def _indexed(choices: list[Event], index: int) -> list[Event]:

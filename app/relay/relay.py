@@ -71,7 +71,7 @@ class Relay:
         finally:
             lane.leave()
             record.usage = answer.usage
-            self._ended(lane, record, "completed" if answer.complete else "broken" if error else "left", error)
+            self._ended(lane, record, "broken" if error else "completed" if answer.complete else "left", error)
 
     async def embed(self, job: Job, decision: Decision, record: Record, watch: Watch) -> dict[str, Any]:
         """The whole answer of an embeddings job. Raises as `open` does."""
@@ -91,8 +91,11 @@ class Relay:
         self, decision: Decision, record: Record, watch: Watch, begin: Callable[[Route, Lane], Awaitable[T]]
     ) -> T:
         failures: list[BackendError] = []
+        rejecting: set[str] = set()  # kinds that found fault with the job: their like will find the same
         for route in decision.routes:
             lane = self._lanes[route.backend]
+            if lane.profile.kind in rejecting:
+                continue
             watch.begin(route.backend, lane.settings.timeouts)
             if failures and watch.out_of_time():
                 continue
@@ -104,7 +107,7 @@ class Relay:
                 self._metrics.answers[route.backend, "refused"] += 1
                 failures.append(error)
                 if isinstance(error, JobRejectedError) and error.code != "context_length_exceeded":
-                    break  # the fault is the job's: no other backend will find it better
+                    rejecting.add(lane.profile.kind)
         raise last_resort(failures)
 
     async def _attempt(self, route: Route, lane: Lane, begin: Callable[[Route, Lane], Awaitable[T]]) -> T:
@@ -148,5 +151,5 @@ def _blocks(job: Job, route: Route, lane: Lane) -> AsyncGenerator[bytes, None]:
     stream: Callable[[Job], AsyncGenerator[bytes, None]] = getattr(lane.backend, _STREAMS[job.capability])
     placed = job.to(route.model)
     if job.choices > 1 and "n" not in lane.profile.honours[job.capability]:
-        return fan_out(stream, placed)
+        return fan_out(stream, placed, route.backend)
     return stream(placed)

@@ -9,30 +9,28 @@ import orjson
 from app.domain.sse import encode, payloads
 
 _ROLE = b'"role"'
+_LAST_WORDS_BYTES = 8192
 
 
 class Transcript:
-    """Blocks of whole events, in order."""
+    """Whole events, in order, in one growing piece of memory: a long answer leaves no rubble when it goes."""
 
-    __slots__ = ("blocks",)
+    __slots__ = ("events",)
 
     def __init__(self) -> None:
-        self.blocks: list[bytes] = []
+        self.events = bytearray()
 
     def finished(self) -> bool:
         """Whether a finish_reason has come: without one an answer is not complete, whatever else was said."""
-        return any(
-            block.rfind(b'"finish_reason":"') >= 0 or block.rfind(b'"finish_reason": "') >= 0
-            for block in reversed(self.blocks)
-        )
+        events = self.events
+        return events.rfind(b'"finish_reason":"') >= 0 or events.rfind(b'"finish_reason": "') >= 0
 
     def usage(self) -> dict[str, Any] | None:
         """The usage that came with the last words, as some servers send it; None when there was none."""
-        for block in self.blocks[-2:]:
-            for data in payloads(block) if b'"usage"' in block else ():
-                event = _parsed(data)
-                if isinstance(event, dict) and isinstance(event.get("usage"), dict):
-                    return dict(event["usage"])
+        for data in reversed(payloads(bytes(self.events[-_LAST_WORDS_BYTES:]))):
+            event = _parsed(data) if b'"usage"' in data else None
+            if isinstance(event, dict) and isinstance(event.get("usage"), dict):
+                return dict(event["usage"])
         return None
 
 

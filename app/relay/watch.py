@@ -126,6 +126,7 @@ class Watchman:
         return watch
 
     def forget(self, watch: Watch) -> None:
+        watch.on_long = watch.on_silence = None  # they lead back to the watch: let go of the circle
         self._watches.discard(watch)
 
     def look(self, now: float) -> None:

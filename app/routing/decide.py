@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from app.domain.backend import Candidate
 from app.domain.decision import Decision, Route, Verdict
@@ -10,26 +11,40 @@ from app.domain.errors import BadRequestError, IsothermError, ModelNotFoundError
 from app.domain.job import Job
 from app.routing.rule import Rule
 
+_penalty = attrgetter("penalty")
 
-def decide(job: Job, candidates: Iterable[Candidate], rules: Sequence[Rule]) -> Decision:
-    """Ask every rule about every candidate. Routes with equal penalties stay in the order they came in."""
-    routes, rejected = [], []
+
+def decide(job: Job, candidates: Iterable[Candidate], rules: Sequence[Rule], absent: Iterable[Route] = ()) -> Decision:
+    """Ask every rule about every candidate. Routes with equal penalties stay in the order they came in.
+
+    `absent` are rejections that are known already: they need no second opinion.
+    """
+    routes: list[Route] = []
+    rejected = list(absent)
     for candidate in candidates:
-        verdicts: list[Verdict] = []
-        penalty = 0.0
-        for rule in rules:
-            verdict = rule(job, candidate)
-            if verdict is None:
-                continue
-            verdicts.append(verdict)
-            if verdict.reject:
-                rejected.append(Route(candidate, tuple(verdicts), penalty))
-                break
-            penalty += verdict.penalty
-        else:
-            routes.append(Route(candidate, tuple(verdicts), penalty))
-    routes.sort(key=lambda route: route.penalty)
+        route = _judged(job, candidate, rules)
+        (rejected if route.verdicts and route.verdicts[-1].reject else routes).append(route)
+    if len(routes) > 1:
+        routes.sort(key=_penalty)
     return Decision(tuple(routes), tuple(rejected))
+
+
+def _judged(job: Job, candidate: Candidate, rules: Sequence[Rule]) -> Route:
+    """The candidate with all opinions of it, up to the first rejection."""
+    verdicts: list[Verdict] = []
+    penalty = 0.0
+    weightiest: Verdict | None = None
+    for rule in rules:
+        verdict = rule(job, candidate)
+        if verdict is None:
+            continue
+        verdicts.append(verdict)
+        if verdict.reject:
+            return Route(candidate, tuple(verdicts), penalty, verdict)
+        penalty += verdict.penalty
+        if weightiest is None or verdict.penalty > weightiest.penalty:
+            weightiest = verdict
+    return Route(candidate, tuple(verdicts), penalty, weightiest)
 
 
 def why_no_route(job: Job, decision: Decision) -> IsothermError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,20 +101,21 @@ class Decisions:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._records: dict[str, Record] = {}
+        self._records: OrderedDict[str, Record] = OrderedDict()
 
     def add(self, record: Record) -> None:
         records, request_id = self._records, record.request_id
-        records.pop(request_id, None)
+        if request_id in records:
+            records.move_to_end(request_id)
         records[request_id] = record
         if len(records) > self._limit:
-            del records[next(iter(records))]
+            records.popitem(last=False)
 
     def keep(self, limit: int) -> None:
         """Change the limit; what is too much is forgotten."""
         self._limit = limit
         while len(self._records) > limit:
-            del self._records[next(iter(self._records))]
+            self._records.popitem(last=False)
 
     def find(self, request_id: str) -> Record | None:
         return self._records.get(request_id)

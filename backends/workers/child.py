@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import logging
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ _LINE_LIMIT_BYTES = 16 * 1024 * 1024
 _FIRST_BACKOFF_SECONDS = 1.0
 _LAST_BACKOFF_SECONDS = 30.0
 _SETTLED_SECONDS = 60.0
-_STOP_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 0.5
 
 Line = dict[str, Any]
 
@@ -34,7 +35,8 @@ Line = dict[str, Any]
 class Child:
     """`on_line` gets every line after the ready one; `on_exit` is called when the program has gone.
 
-    `ready` is what the ready line said, None while there is none to talk to.
+    `ready` is what the ready line said, None while there is none to talk to. `pause` waits between two tries, and
+    `stop_seconds` is how long it may take to leave when asked to.
     """
 
     def __init__(
@@ -45,6 +47,9 @@ class Child:
         *,
         on_line: Callable[[Line], None] = lambda _: None,
         on_exit: Callable[[], None] = lambda: None,
+        stop_seconds: float = 5.0,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ready: Line | None = None
         self._backend = backend
@@ -52,6 +57,9 @@ class Child:
         self._configuration = configuration
         self._on_line = on_line
         self._on_exit = on_exit
+        self._stop_seconds = stop_seconds
+        self._pause = pause
+        self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._last_words: deque[str] = deque(maxlen=5)
@@ -87,17 +95,19 @@ class Child:
         return self._process.pid if self._process is not None else None
 
     async def _keep(self) -> None:
-        loop = asyncio.get_running_loop()
         backoff = _FIRST_BACKOFF_SECONDS
         while True:
-            started = loop.time()
-            await self._run()
+            started = self._clock()
+            try:
+                await self._run()
+            except OSError as error:
+                self._last_words.append(f"it could not be started: {error.strerror}")
             self._ended_before = True
-            if loop.time() - started > _SETTLED_SECONDS:
+            if self._clock() - started > _SETTLED_SECONDS:
                 backoff = _FIRST_BACKOFF_SECONDS
             words = "; ".join(self._last_words)
             logger.warning("backend %s: its program ended, next try in %.0f s: %s", self._backend, backoff, words)
-            await asyncio.sleep(backoff)
+            await self._pause(backoff)
             backoff = min(2 * backoff, _LAST_BACKOFF_SECONDS)
 
     async def _run(self) -> None:
@@ -116,17 +126,20 @@ class Child:
             assert process.stdin is not None  # noqa: S101 (asked for above)
             process.stdin.write(orjson.dumps(self._configuration) + b"\n")
             await self._listen(process)
-            await process.wait()
+        except ValueError:
+            self._last_words.append("it said something that is no line of JSON")
         finally:
             self.ready = None
             self._on_exit()
             await self._end(process)
-            listener.cancel()
+            await self._hear_out(listener)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # noqa: S101 (asked for above)
         while line := await process.stdout.readline():
             message = orjson.loads(line)
+            if not isinstance(message, dict):
+                raise ValueError("a line is no object")
             if self.ready is None:
                 self.ready = message
             else:
@@ -142,8 +155,14 @@ class Child:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            async with asyncio.timeout(_STOP_SECONDS):
+            async with asyncio.timeout(self._stop_seconds):
                 await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()
+
+    async def _hear_out(self, listener: asyncio.Task[None]) -> None:
+        """Its last words may still be on their way; whatever it started itself may go on for ever."""
+        await asyncio.wait([listener], timeout=_LAST_WORDS_SECONDS)
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)

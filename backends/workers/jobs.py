@@ -76,7 +76,7 @@ class Jobs:
 
     def _deliver(self, line: Line) -> None:
         # a job whose caller has left may still have lines on their way
-        if inbox := self._inboxes.get(line["id"]):
+        if inbox := self._inboxes.get(line.get("id", 0)):
             inbox.put_nowait(line)
 
     def _fail_all(self) -> None:

@@ -87,9 +87,18 @@ class FunctionDefinition(TypedDict):
 
 
 @with_config(OPEN)
-class Tool(TypedDict):
-    type: Literal["function", "custom"]
-    function: NotRequired[FunctionDefinition]
+class FunctionTool(TypedDict):
+    type: Literal["function"]
+    function: FunctionDefinition
+
+
+@with_config(OPEN)
+class CustomTool(TypedDict):
+    type: Literal["custom"]
+    custom: dict[str, Any]
+
+
+Tool = Annotated[FunctionTool | CustomTool, Field(discriminator="type")]
 
 
 @with_config(OPEN)
@@ -100,9 +109,17 @@ class JsonSchema(TypedDict):
 
 
 @with_config(OPEN)
-class ResponseFormat(TypedDict):
-    type: Literal["text", "json_object", "json_schema"]
-    json_schema: NotRequired[JsonSchema]
+class PlainFormat(TypedDict):
+    type: Literal["text", "json_object"]
+
+
+@with_config(OPEN)
+class SchemaFormat(TypedDict):
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
+
+
+ResponseFormat = Annotated[PlainFormat | SchemaFormat, Field(discriminator="type")]
 
 
 @with_config(OPEN)

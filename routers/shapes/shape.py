@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -50,12 +51,21 @@ def _first(findings: list[ErrorDetails]) -> BadRequestError:
     finding = max(findings, key=lambda found: len(found["loc"]))
     if finding["type"] == "json_invalid":
         return BadRequestError(f"The body is no valid JSON: {finding['msg']}", code="invalid_json")
-    field = ".".join(str(part) for part in finding["loc"] if not _is_tag(part))
+    field = ".".join(map(str, _path(finding["loc"])))
     message = finding["msg"].removeprefix("Value error, ")
     if not field:
         return BadRequestError(f"The body must be a JSON object: {message}", code="invalid_value")
     code = "missing_required_parameter" if finding["type"] == "missing" else "invalid_value"
     return BadRequestError(f"'{field}': {message}", param=field, code=code)
+
+
+def _path(location: tuple[int | str, ...]) -> Iterator[int | str]:
+    """Without the names of a union's branches; one that is told by its `type` is called as its field is."""
+    before: int | str = ""
+    for part in location:
+        if not _is_tag(part) and (isinstance(part, int) or part != before):
+            yield part
+        before = part
 
 
 def _is_tag(part: int | str) -> bool:

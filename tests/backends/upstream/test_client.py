@@ -154,6 +154,16 @@ def test_a_certificate_that_is_not_trusted_is_named_as_such() -> None:
     assert reason(error) == "TLS failed: self-signed certificate"
 
 
+async def test_no_proxy_stands_between_us_and_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with HttpServer() as server:
+        server.script = lambda _: Json({"ok": True})
+        upstream = Upstream("box", server.url, headers={}, connect_seconds=5)
+        assert await upstream.post_json("/chat", {"hi": 1}) == {"ok": True}
+        upstream.close()
+
+
 async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with HttpServer() as proxy:
         proxy.script = lambda _: Json({"ok": True})

@@ -1,0 +1,80 @@
+"""Jobs, candidates and events as small as a test wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from app.domain.backend import Candidate, Capability, Hardware, ModelPatterns, Profile, ServedModel
+from app.domain.decision import Decision, Route
+from app.domain.job import Job
+from app.domain.parameters import OFFICIAL
+from app.domain.sse import encode, payloads
+from backends.lane import Lane
+from tests.fakes.backend import ScriptedBackend, ScriptedSettings
+from tests.fakes.clock import FakeClock
+
+HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_764_000_000, "model": "small"}
+USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+
+
+def job(capability: Capability = Capability.CHAT, model: str = "small", **facts: Any) -> Job:
+    body: Mapping[str, Any] = {"model": model, **facts.pop("body", {"messages": []})}
+    return Job(facts.pop("request_id", "request-1"), capability, model, body, **facts)
+
+
+def profile(name: str = "box", **facts: Any) -> Profile:
+    told: dict[str, Any] = {
+        "kind": "scripted",
+        "hardware": Hardware.CPU,
+        "tier": 0,
+        "patterns": ModelPatterns(),
+        "honours": dict(OFFICIAL),
+        "concurrency": 4,
+        "queue": 8,
+        **facts,
+    }
+    return Profile(id=name, **told)
+
+
+def candidate(name: str = "box", model: ServedModel | str = "small", **facts: Any) -> Candidate:
+    """Facts about the backend are those of `Profile`, all others those of `Candidate`."""
+    of_profile = {key: facts.pop(key) for key in tuple(facts) if key in Profile.__slots__}
+    served = ServedModel(model) if isinstance(model, str) else model
+    return Candidate(profile(name, **of_profile), served, **facts)
+
+
+def lane(name: str = "box", clock: FakeClock | None = None, **settings: Any) -> tuple[Lane, ScriptedBackend]:
+    """A lane that has found its models and is well."""
+    told = ScriptedSettings.model_validate({"id": name, **settings})
+    backend = ScriptedBackend(told)
+    made = Lane(backend, told, clock or FakeClock())
+    made.found((ServedModel("small"),))
+    made.breaker.probed()
+    return made, backend
+
+
+def decision(*lanes: Lane, model: str = "small") -> Decision:
+    return Decision(tuple(Route(each.candidate(model, each.models.get(model), 0), (), 0.0) for each in lanes))
+
+
+def event(*choices: Mapping[str, Any], **more: Any) -> bytes:
+    """One event of a chat, as it goes on the wire."""
+    return encode(orjson.dumps({**HEAD, "choices": choices, **more}))
+
+
+def delta(content: str | None = None, *, index: int = 0, finish_reason: str | None = None, **more: Any) -> bytes:
+    """An event that says something."""
+    said = {**({} if content is None else {"content": content}), **more}
+    return event({"index": index, "delta": said, "finish_reason": finish_reason})
+
+
+def usage_event(usage: Mapping[str, Any] = USAGE) -> bytes:
+    return event(usage=usage)
+
+
+def told(blocks: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The events of the blocks, without `[DONE]`."""
+    return [orjson.loads(data) for data in payloads(b"".join(blocks)) if data != b"[DONE]"]

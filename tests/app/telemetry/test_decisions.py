@@ -1,0 +1,132 @@
+"""The last decisions, and what became of them."""
+
+from __future__ import annotations
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.decision import Decision, Route, Verdict
+from app.telemetry.decisions import Decisions, Record
+from tests.app.builders import USAGE, candidate, job
+
+
+def record(request_id: str = "request-1", started: float = 10.0) -> Record:
+    return Record(job(request_id=request_id, model="auto", stream=True, key_name="ada"), started)
+
+
+def kept(decisions: Decisions) -> list[str]:
+    return [each.describe()["request_id"] for each in decisions.newest()]
+
+
+def test_a_job_that_runs_is_told_with_what_is_known_of_it() -> None:
+    told = record().describe()
+
+    assert told["created"] > 1_700_000_000
+    assert {**told, "created": 0} == {
+        "request_id": "request-1",
+        "created": 0,
+        "endpoint": "chat",
+        "model_asked": "auto",
+        "key": "ada",
+        "stream": True,
+        "outcome": "running",
+        "error": None,
+        "backend": None,
+        "model": None,
+        "first_chunk_seconds": None,
+        "seconds": None,
+        "usage": None,
+        "failed_attempts": [],
+        "routes": [],
+        "rejected": [],
+    }
+
+
+def test_a_job_that_ended_is_told_with_its_whole_story_as_json() -> None:
+    one = record()
+    chosen = Route(candidate("eco"), (Verdict("prefer-tier", "tier 1", penalty=1.0),), 1.00049)
+    barred = Route(candidate("ill"), (Verdict("healthy", "can't be reached", reject=True),), 0.0)
+    one.decision = Decision((chosen,), (barred,))
+    one.attempts.append(("max", "backend 'max' is busy"))
+    one.backend, one.model, one.first_chunk_seconds, one.usage = "eco", "small", 0.123456, USAGE
+    one.end("completed", 12.5)
+
+    told = orjson.loads(orjson.dumps(one.describe()))
+
+    assert (told["outcome"], told["seconds"], told["error"]) == ("completed", 2.5, None)
+    assert (told["backend"], told["model"], told["first_chunk_seconds"]) == ("eco", "small", 0.1235)
+    assert told["usage"] == USAGE
+    assert told["failed_attempts"] == [{"backend": "max", "reason": "backend 'max' is busy"}]
+    assert told["routes"] == [
+        {
+            "backend": "eco",
+            "model": "small",
+            "penalty": 1.0,
+            "verdicts": [{"rule": "prefer-tier", "reason": "tier 1", "penalty": 1.0, "reject": False}],
+        }
+    ]
+    assert told["rejected"][0]["verdicts"][0]["reject"] is True
+
+
+def test_nothing_of_what_was_said_is_kept() -> None:
+    secret = job(body={"messages": [{"role": "user", "content": "my password"}]})
+
+    assert "my password" not in str(Record(secret, 0.0).describe())
+
+
+def test_the_first_outcome_stands() -> None:
+    one = record()
+
+    one.end("broken", 11.0, "stalled")
+    one.end("left", 99.0)
+
+    assert (one.outcome, one.error, one.seconds) == ("broken", "stalled", 1.0)
+
+
+def test_a_decision_is_found_by_its_request_id() -> None:
+    decisions, one = Decisions(10), record("one")
+    decisions.add(one)
+
+    assert decisions.find("one") is one
+    assert decisions.find("two") is None
+
+
+def test_the_newest_comes_first_and_the_oldest_is_forgotten() -> None:
+    decisions = Decisions(3)
+    for name in "abcde":
+        decisions.add(record(name))
+
+    assert kept(decisions) == ["e", "d", "c"]
+    assert decisions.find("a") is None
+
+
+def test_one_that_repeats_a_request_id_takes_the_older_ones_place() -> None:
+    decisions = Decisions(3)
+    for name in "abca":
+        decisions.add(record(name))
+    decisions.add(record("d"))
+
+    assert kept(decisions) == ["d", "a", "c"]
+
+
+def test_a_smaller_limit_forgets_the_oldest_at_once_and_a_larger_one_forgets_nothing() -> None:
+    decisions = Decisions(4)
+    for name in "abcd":
+        decisions.add(record(name))
+
+    decisions.keep(2)
+    assert kept(decisions) == ["d", "c"]
+    decisions.keep(3)
+    decisions.add(record("e"))
+
+    assert kept(decisions) == ["e", "d", "c"]
+
+
+@given(st.integers(1, 5), st.lists(st.sampled_from("abcdefgh"), max_size=30))
+def test_the_last_different_ids_are_kept_whatever_comes(limit: int, names: list[str]) -> None:
+    decisions = Decisions(limit)
+    for name in names:
+        decisions.add(record(name))
+
+    assert kept(decisions) == list(dict.fromkeys(reversed(names)))[:limit]

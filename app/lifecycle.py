@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from app import scratch
 from app.domain.errors import ConfigurationError
 from app.gateway import Gateway
 from app.relay.watch import Watchman
@@ -26,7 +25,6 @@ from config.settings import Settings
 logger = logging.getLogger(__name__)
 
 _FIXED = ("host", "port", "cors_origins", "max_body_bytes", "drain_seconds")
-_MEMORY = Path("/dev/shm")  # noqa: S108 (a private directory is made in it)
 
 
 class Lifecycle:
@@ -40,8 +38,7 @@ class Lifecycle:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read_settings = read_settings
-        memory = _MEMORY if _MEMORY.is_dir() else None
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"isotherm-{os.getpid()}-", dir=memory))
+        self._scratch = scratch.make()
         self._parts = Parts(
             resources=Resources(find_model, self._scratch),
             watchman=Watchman(settings.server.keep_alive_seconds, clock),

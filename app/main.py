@@ -46,6 +46,8 @@ class Application(FastAPI):
             else:
                 scope["app"] = self
                 await door(scope, receive, send)
+        except asyncio.CancelledError:  # only uvicorn cancels a request, when there is no more time to finish it
+            logger.warning("an answer was cut off: Isotherm stops")
         except Exception as error:  # noqa: BLE001 (the last border: the client has been told already)
             logger.error("a mistake of Isotherm itself: %s", place_of(error))
 

@@ -125,10 +125,10 @@ class BackendStartingError(BackendRefusedError):
 
 
 class BackendBusyError(BackendRefusedError):
-    """It is well, but has no room now."""
+    """It is well, but has no room now (`status` 429), or is not ready to work (503)."""
 
-    def __init__(self, backend: str, message: str, retry_after_seconds: float = 1.0) -> None:
-        super().__init__(backend, message, status=429)
+    def __init__(self, backend: str, message: str, retry_after_seconds: float = 1.0, *, status: int = 429) -> None:
+        super().__init__(backend, message, status=status)
         self.retry_after_seconds = retry_after_seconds
 
 

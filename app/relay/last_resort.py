@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.domain.errors import BackendBusyError, BackendError, IsothermError, JobRejectedError, RateLimitedError
+from app.domain.errors import (
+    BackendBusyError,
+    BackendError,
+    IsothermError,
+    JobRejectedError,
+    NoRouteError,
+    RateLimitedError,
+)
 
 
 def last_resort(failures: Sequence[BackendError]) -> IsothermError:
@@ -15,5 +22,7 @@ def last_resort(failures: Sequence[BackendError]) -> IsothermError:
     busy = [error for error in failures if isinstance(error, BackendBusyError)]
     if busy and len(busy) == len(failures):
         soonest = min(error.retry_after_seconds for error in busy)
+        if any(error.status == 503 for error in busy):
+            return NoRouteError("The backends that could answer are not ready to.", retry_after_seconds=soonest)
         return RateLimitedError("All backends that could answer are busy; try again soon.", retry_after_seconds=soonest)
     return failures[-1]

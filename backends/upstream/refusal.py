@@ -29,7 +29,7 @@ def refusal(backend: str, status: int, headers: Mapping[bytes, bytes], content: 
     if status in (401, 403):
         return BackendRefusedError(backend, "does not accept the key that the configuration gives it", status=status)
     if status in (429, 503, 529):
-        return BackendBusyError(backend, "is busy", _retry_after_seconds(headers))
+        return BackendBusyError(backend, "is busy", _retry_after_seconds(headers), status=429 if status == 429 else 503)
     return BackendRefusedError(backend, f"answered {status}", status=status)
 
 

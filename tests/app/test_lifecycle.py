@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from app.domain.backend import Health, ServedModel
+from app.domain.backend import Health
 from app.domain.errors import BackendRefusedError, ConfigurationError
 from app.lifecycle import Lifecycle
 from backends.lane import Lane
 from config.settings import Settings
+from tests.app.builders import job
 from tests.fakes.backend import KIND, ScriptedBackend
 
 pytestmark = pytest.mark.anyio
@@ -324,8 +326,9 @@ async def test_what_is_remembered_outlives_a_reload() -> None:
         assert after.decisions is before.decisions
 
 
-async def test_a_model_that_was_found_is_listed_and_one_that_is_gone_is_not() -> None:
+async def test_once_settled_every_model_that_was_found_has_a_name_and_a_route() -> None:
     async with operated(scripted("a")) as gateway:
-        gateway.backend("a").served = (ServedModel("other"),)
+        made = gateway.lifecycle.gateway
 
-        assert "small" in gateway.lifecycle.gateway.directory.names()
+        assert set(made.directory.names()) == {"auto", "small"}
+        assert [route.backend for route in made.decide(job(model="auto")).routes] == ["a"]

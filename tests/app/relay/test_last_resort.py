@@ -8,6 +8,7 @@ from app.domain.errors import (
     BackendRefusedError,
     BackendTimeoutError,
     JobRejectedError,
+    NoRouteError,
     RateLimitedError,
 )
 from app.relay.last_resort import last_resort
@@ -42,3 +43,10 @@ def test_one_that_failed_among_busy_ones_is_no_rate_limit() -> None:
 def test_otherwise_the_last_word_counts() -> None:
     assert last_resort([_DEAD, _SLOW]) is _SLOW
     assert last_resort([_SLOW, _DEAD]) is _DEAD
+
+
+def test_servers_that_are_not_ready_to_work_are_503_rather_than_too_many_requests() -> None:
+    error = last_resort([_BUSY, BackendBusyError("b", "is busy", retry_after_seconds=2.5, status=503)])
+
+    assert isinstance(error, NoRouteError)
+    assert error.retry_after_seconds == 2.5

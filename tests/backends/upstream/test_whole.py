@@ -107,4 +107,4 @@ def test_whatever_a_server_says_is_events_or_a_refusal(said: Any) -> None:
 def test_nothing_is_lost_on_the_way_to_events_and_back(texts: list[str]) -> None:
     given_answer = answer(*({"role": "assistant", "content": text, "refusal": None} for text in texts), usage=USAGE)
 
-    assert collect([as_events("box", given_answer)], USAGE) == given_answer
+    assert collect(as_events("box", given_answer), USAGE) == given_answer

@@ -1,0 +1,67 @@
+"""`isotherm explain`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.app.process import isotherm
+from tests.fakes.openai_server import OpenAiServer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def file(tmp_path: Path) -> AsyncIterator[Path]:
+    """Two backends that are well, one of them larger, and one that is dead."""
+    path = tmp_path / "isotherm.yaml"
+    async with OpenAiServer() as first, OpenAiServer() as second, OpenAiServer() as dead:
+        dead.refuse()
+        told = [
+            {"id": "large", "kind": "openai", "url": f"{first.url}/v1", "tier": 2},
+            {"id": "small", "kind": "openai", "url": f"{second.url}/v1", "tier": 1},
+            {"id": "dead", "kind": "openai", "url": f"{dead.url}/v1", "models": ["small"]},
+        ]
+        path.write_text(yaml.safe_dump({"backends": told}))
+        yield path
+
+
+async def test_a_decision_is_printed_with_every_verdict(file: Path) -> None:
+    ended = await isotherm("explain", "--config", str(file), "--model", "small", "--prompt", "Hi")
+
+    lines = ended.out.splitlines()
+    assert ended.code == 0
+    assert lines[0] == "1. small with small: penalty 1"
+    assert lines[1].split() == ["prefer-tier", "+1", "tier", "1"]
+    assert lines[2] == "2. large with small: penalty 2"
+    assert lines[4] == "-  dead with small: rejected"
+    assert "healthy" in lines[5]
+    assert "can't be reached: Connection refused" in lines[5]
+
+
+async def test_auto_is_the_model_when_none_is_named(file: Path) -> None:
+    ended = await isotherm("explain", "--config", str(file), "--prompt", "Hi")
+
+    assert ended.code == 0
+    assert "small with small" in ended.out
+
+
+async def test_a_model_that_nobody_serves_is_said_and_the_command_fails(file: Path) -> None:
+    ended = await isotherm("explain", "--config", str(file), "--model", "huge", "--prompt", "Hi")
+
+    assert ended.code == 1
+    assert "does not serve 'huge'" in ended.out
+    assert "The model 'huge' does not exist here" in ended.out
+    assert "Traceback" not in ended.err
+
+
+async def test_a_bad_configuration_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("routng: {}")
+    ended = await isotherm("explain", "--config", str(file), "--prompt", "Hi")
+
+    assert ended.code == 1
+    assert ended.err == "isotherm: routng: there is no such key; did you mean `routing`?\n"

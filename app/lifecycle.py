@@ -121,7 +121,7 @@ class Lifecycle:
         ends = await asyncio.gather(*(self._probers.pop(lane).stop() for lane in stopping), return_exceptions=True)
         for lane, end in zip(stopping, ends, strict=True):
             if end is not None:
-                logger.error("backend %s could not be stopped", lane.profile.id, exc_info=end)
+                logger.error("backend %s could not be stopped: %s", lane.profile.id, type(end).__name__)
 
     async def _retire(self, lane: Lane) -> None:
         await lane.emptied()

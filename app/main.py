@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.errors import ConfigurationError
 from app.lifecycle import Lifecycle
@@ -42,14 +42,30 @@ class Application(FastAPI):
         door = self.hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         try:
             if door is None:
-                await super().__call__(scope, receive, send)
+                await super().__call__(scope, receive, send if scope["type"] == "http" else _in_one_line(send))
             else:
                 scope["app"] = self
                 await door(scope, receive, send)
-        except asyncio.CancelledError:  # only uvicorn cancels a request, when there is no more time to finish it
-            logger.warning("an answer was cut off: Isotherm stops")
-        except Exception as error:  # noqa: BLE001 (the last border: the client has been told already)
-            logger.error("a mistake of Isotherm itself: %s", place_of(error))
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            logger.warning("an answer was cut off: Isotherm stops")  # what else would cancel a request
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            logger.error("a mistake of Isotherm itself: %s", place_of(error))  # the client has been told already
+
+
+def _in_one_line(send: Send) -> Send:
+    """Starlette tells why a start failed with a whole stack trace; the end of its last line is what matters."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            reason = message["message"].strip().rpartition("\n")[2].partition(": ")[2]
+            message = {**message, "message": reason or "it could not be started"}
+        await send(message)
+
+    return told
 
 
 def create_app(

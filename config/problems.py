@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,12 +16,19 @@ Location = Sequence[int | str]
 def problem(error: ValidationError, model: type[BaseModel], prefix: str = "") -> ConfigurationError:
     """The first finding of a failed validation of `model`, as an operator can use it. Values are never repeated."""
     first = error.errors(include_input=False, include_url=False)[0]
-    location = [part for part in first["loc"] if part != "[key]"]
+    location = _written(model, [part for part in first["loc"] if part != "[key]"])
     path = yaml_path(prefix, location)
     if first["type"] == "extra_forbidden":
         return ConfigurationError(_unknown(str(location[-1]), _known_keys(model, location[:-1])), path)
     message = first["msg"].removeprefix("Value error, ")
     return ConfigurationError(message[0].lower() + message[1:], path)
+
+
+def check_keys(tree: Mapping[Any, Any], model: type[BaseModel]) -> None:
+    """Raises ConfigurationError for a key at the top that is none of the model's."""
+    for key in tree:
+        if key not in model.model_fields:
+            raise ConfigurationError(_unknown(str(key), list(model.model_fields)), str(key))
 
 
 def yaml_path(prefix: str, location: Location) -> str:
@@ -36,6 +43,23 @@ def _unknown(key: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(sorted(known))}"
     return f"there is no such key; {hint}"
+
+
+def _written(model: type[BaseModel], location: list[int | str]) -> list[int | str]:
+    """The location without what pydantic adds for a value of several types: the name of the one that it tried."""
+    annotation: Any = model
+    for place, part in enumerate(location):
+        inner = _model_in(annotation)
+        if isinstance(part, int) or _is_mapping(annotation):
+            continue
+        if inner is None or part not in inner.model_fields:
+            return location[:place] if inner is None else location
+        annotation = inner.model_fields[part].annotation
+    return location
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is dict or any(map(_is_mapping, get_args(annotation)))
 
 
 def _known_keys(model: type[BaseModel], location: Location) -> list[str]:

@@ -105,7 +105,7 @@ class Visit:
         try:
             await self._carry(job, decision, record, watch)
         except asyncio.CancelledError:
-            if not watch.left:
+            if not watch.left and watch.expired is None:  # else it left, or was too slow to read to the end
                 raise
             watch.task.uncancel()
             raise ClientLeftError from None

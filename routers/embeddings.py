@@ -55,9 +55,9 @@ def _as_base64(answer: dict[str, Any], backend: str) -> dict[str, Any]:
         raise BackendRefusedError(backend, "answered with embeddings that are no numbers") from error
 
 
-route = Route("/v1/embeddings", Door(Capability.EMBED, read, EmbeddingVisit), methods=["POST"])
-
-
 def _packed(vector: list[float]) -> str:
     """Base64 of little-endian float32, as the SDKs ask for it."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")
+
+
+route = Route("/v1/embeddings", Door(Capability.EMBED, read, EmbeddingVisit), methods=["POST"])

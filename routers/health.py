@@ -17,8 +17,9 @@ async def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/ready", responses={503: {"description": "no backend can take a job yet"}})
+@router.get("/ready", responses={503: {"description": "no backend can take a job, or some is still starting"}})
 async def ready(gateway: GatewayDep) -> JSONResponse:
-    """Some backend can take a job."""
-    able = any(lane.health() in (Health.CLOSED, Health.HALF_OPEN) for lane in gateway.lanes.values())
-    return JSONResponse({"status": "ready" if able else "starting"}, status_code=200 if able else 503)
+    """Every backend has been asked how it is, and some can take a job."""
+    found = {lane.health() for lane in gateway.lanes.values()}
+    able = Health.UNKNOWN not in found and not found.isdisjoint({Health.CLOSED, Health.HALF_OPEN})
+    return JSONResponse({"status": "ready" if able else "not ready"}, status_code=200 if able else 503)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -16,6 +17,9 @@ from app.relay.watch import Watch
 
 #: The usage and the end come last: of a large block only this much is searched for them.
 _TAIL_BYTES = 4096
+
+#: Some servers say that there is no error; to some SDKs that is one. In a string the quotes would be escaped.
+_NO_ERROR = re.compile(rb',\s*"error":\s*null|"error":\s*null\s*,\s*')
 
 
 def _last_without_choices(block: bytes, before: int) -> int:
@@ -76,6 +80,7 @@ class Answer:
         block, done, _ = block.partition(DONE)
         if b'"error"' in block:
             self._look_for_errors(block)
+            block = _NO_ERROR.sub(b"", block)
         block = self._without_usage(block)
         self.transcript.events += block
         return block + self._end() if done else block

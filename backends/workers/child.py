@@ -62,6 +62,7 @@ class Child:
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._last_words: deque[str] = deque(maxlen=5)
         self._ended_before = False
 
@@ -76,6 +77,8 @@ class Child:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
             self._keeper = None
+        if self._ending is not None:
+            await self._ending
 
     def send(self, line: Mapping[str, Any]) -> None:
         """Raises BackendRefusedError when it isn't running."""
@@ -131,8 +134,8 @@ class Child:
         finally:
             self.ready = None
             self._on_exit()
-            await self._end(process)
-            await self._hear_out(listener)
+            self._ending = asyncio.create_task(self._end(process, listener))
+            await asyncio.shield(self._ending)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # noqa: S101 (asked for above)
@@ -151,7 +154,8 @@ class Child:
             if text := line.decode("utf-8", "replace").strip():
                 self._last_words.append(text[:300])
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
+    async def _end(self, process: asyncio.subprocess.Process, listener: asyncio.Task[None]) -> None:
+        """A task of its own: whoever stops us amid it waits for it."""
         if process.stdin is not None:
             process.stdin.close()
         try:
@@ -160,9 +164,7 @@ class Child:
         except TimeoutError:
             process.kill()
             await process.wait()
-
-    async def _hear_out(self, listener: asyncio.Task[None]) -> None:
-        """Its last words may still be on their way; whatever it started itself may go on for ever."""
+        # its last words may still be on their way; whatever it started itself may go on for ever
         await asyncio.wait([listener], timeout=_LAST_WORDS_SECONDS)
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)

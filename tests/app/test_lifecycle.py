@@ -293,7 +293,7 @@ async def test_when_a_backend_can_not_start_at_first_nothing_is_left_running() -
 def test_a_configuration_that_can_not_be_built_leaves_no_directory_behind(tmp_path: Path) -> None:
     def scratches() -> set[Path]:
         roots = (Path("/dev/shm"), Path(tempfile.gettempdir()))  # noqa: S108 (looked at, not used)
-        return {path for root in roots for path in root.glob("isotherm-*")}
+        return {path for root in roots for path in root.glob(f"isotherm-{os.getpid()}-*")}
 
     before = scratches()
     with pytest.raises(ConfigurationError):

@@ -247,8 +247,7 @@ def test_the_time_to_the_first_token_is_unknown_then_exact_then_a_mean_that_lean
 
 
 def test_models_named_exactly_are_served_before_the_backend_could_be_asked() -> None:
-    settings = {"models": ["exact", "glob*"]}
-    box, _ = lane(**settings)  # type: ignore[arg-type]
+    box, _ = lane(models=["exact", "glob*"])
 
     assert names(Lane(box.backend, box.settings, FakeClock())) == ["exact"]
 
@@ -310,8 +309,7 @@ def test_of_several_models_the_able_come_first_then_the_preferred_then_the_first
 
 async def test_an_operator_reads_how_it_stands() -> None:
     clock = FakeClock()
-    settings = {"hardware": "npu", "tier": 2, "watts": 3.5, "zone": "npu0", "concurrency": 1, "queue": 5}
-    box, _ = lane("box", clock, **settings)  # type: ignore[arg-type]
+    box, _ = lane("box", clock, hardware="npu", tier=2, watts=3.5, zone="npu0", concurrency=1, queue=5)
     box.began("small", 0.123456)
     await box.enter()
 

@@ -172,7 +172,8 @@ async def test_changes_are_logged_once(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level(logging.INFO)
     async with asked(health={"failures": 1}) as box:
         await box.paused()
-        for found in [SMALL, DEAD, DEAD, SMALL, SMALL]:
+        finds: list[Served] = [SMALL, DEAD, DEAD, SMALL, SMALL]
+        for found in finds:
             await box.again(found)
 
     assert [(record.levelname, record.message) for record in caplog.records] == [

@@ -29,8 +29,8 @@ async def file(tmp_path: Path) -> AsyncIterator[Path]:
         yield path
 
 
-async def test_a_decision_is_printed_with_every_verdict(file: Path) -> None:
-    ended = await isotherm("explain", "--config", str(file), "--model", "small", "--prompt", "Hi")
+async def test_the_decision_about_auto_is_printed_with_every_verdict(file: Path) -> None:
+    ended = await isotherm("explain", "--config", str(file), "--prompt", "Hi")
 
     lines = ended.out.splitlines()
     assert ended.code == 0
@@ -42,13 +42,6 @@ async def test_a_decision_is_printed_with_every_verdict(file: Path) -> None:
     assert "can't be reached: Connection refused" in lines[5]
 
 
-async def test_auto_is_the_model_when_none_is_named(file: Path) -> None:
-    ended = await isotherm("explain", "--config", str(file), "--prompt", "Hi")
-
-    assert ended.code == 0
-    assert "small with small" in ended.out
-
-
 async def test_a_model_that_nobody_serves_is_said_and_the_command_fails(file: Path) -> None:
     ended = await isotherm("explain", "--config", str(file), "--model", "huge", "--prompt", "Hi")
 
@@ -56,12 +49,3 @@ async def test_a_model_that_nobody_serves_is_said_and_the_command_fails(file: Pa
     assert "does not serve 'huge'" in ended.out
     assert "The model 'huge' does not exist here" in ended.out
     assert "Traceback" not in ended.err
-
-
-async def test_a_bad_configuration_is_one_line(tmp_path: Path) -> None:
-    file = tmp_path / "bad.yaml"
-    file.write_text("routng: {}")
-    ended = await isotherm("explain", "--config", str(file), "--prompt", "Hi")
-
-    assert ended.code == 1
-    assert ended.err == "isotherm: routng: there is no such key; did you mean `routing`?\n"

@@ -46,8 +46,6 @@ def test_a_model_that_the_catalogue_does_not_have_is_said(capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("arguments", [["models"], ["models", "pull"], ["models", "burn"]])
-def test_an_action_that_is_none_is_told_how_it_goes(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_action_that_is_none_is_told_how_it_goes(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*arguments) == 2
     assert "usage: isotherm models" in capsys.readouterr().err

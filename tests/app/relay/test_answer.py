@@ -106,10 +106,10 @@ async def test_words_about_errors_and_choices_are_words() -> None:
     assert await read(answer(*blocks)) == b"".join(blocks)
 
 
-async def test_an_error_of_null_is_none() -> None:
-    block = event({"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}, error=None)
+async def test_an_error_of_null_is_none_and_not_passed_on() -> None:
+    choice = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
 
-    assert await read(answer(block, DONE)) == block + DONE
+    assert await read(answer(event(choice, error=None), DONE)) == event(choice) + DONE
 
 
 async def test_an_error_event_breaks_the_answer() -> None:

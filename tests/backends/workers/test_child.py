@@ -39,6 +39,7 @@ class Watched:
         self.lines: asyncio.Queue[Line] = asyncio.Queue()
         self.pauses: asyncio.Queue[float] = asyncio.Queue()
         self.exits = 0
+        self.exited = asyncio.Event()
         self._go_on: asyncio.Queue[None] = asyncio.Queue()
         self.child = Child(
             "box",
@@ -53,6 +54,10 @@ class Watched:
 
     def go_on(self) -> None:
         self._go_on.put_nowait(None)
+
+    def kill(self) -> None:
+        assert self.child.pid is not None
+        os.kill(self.child.pid, 9)
 
     async def line(self) -> Line:
         async with asyncio.timeout(10):
@@ -69,6 +74,7 @@ class Watched:
 
     def _exited(self) -> None:
         self.exits += 1
+        self.exited.set()
 
 
 @pytest.fixture
@@ -202,8 +208,7 @@ async def test_one_that_ends_is_started_again_and_is_as_good_as_new(program: Pat
     async with running(program, ECHO) as watched:
         await watched.line()
         first = watched.child.pid
-        assert first is not None
-        os.kill(first, 9)
+        watched.kill()
         await watched.ended()
 
         watched.go_on()
@@ -229,15 +234,14 @@ async def test_one_that_ran_well_for_a_while_is_tried_again_at_once(program: Pat
     async with running(program, ECHO) as watched:
         for _ in range(2):
             await watched.line()
-            assert watched.child.pid is not None
-            os.kill(watched.child.pid, 9)
+            watched.kill()
             pause = await watched.ended()
             watched.go_on()
         assert pause == 2
 
         await watched.line()
         watched.clock.advance(61)
-        os.kill(watched.child.pid, 9)
+        watched.kill()
 
         assert await watched.ended() == 1
 
@@ -303,6 +307,17 @@ async def test_one_that_does_not_leave_is_made_to(program: Path) -> None:
         pid = watched.child.pid
 
     assert not alive(pid)
+
+
+async def test_stopping_amid_its_end_waits_until_it_is_gone(program: Path) -> None:
+    stubborn = READY + "say(say='[')\nprint('[', flush=True)\nwhile True: time.sleep(60)"
+
+    async with running(program, stubborn, stop_seconds=0.05) as watched:
+        await watched.exited.wait()
+        pid = watched.child.pid
+        await watched.child.stop()
+
+        assert not alive(pid)
 
 
 async def test_stopping_while_it_is_left_alone_ends_the_waiting(program: Path) -> None:

@@ -184,7 +184,7 @@ async def test_a_directory_without_a_table_is_said_in_one_line(tmp_path: Path) -
 
 @pytest.mark.live
 async def test_wordllama_brings_related_sentences_together() -> None:
-    backend = make(local_model("wordllama-256", "ISOTHERM_TEST_WORDLLAMA"), model="wordllama-256")
+    backend = make(local_model("wordllama-256"), model="wordllama-256")
     await backend.start()
     await until_ready(backend)
     texts = ["The graphics card is too hot.", "My GPU overheats.", "She baked an apple pie."]

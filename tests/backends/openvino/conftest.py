@@ -19,7 +19,7 @@ ENGINES = Path(__file__).parents[2] / "fakes" / "engines"
 def real_model() -> Path:
     if importlib.util.find_spec("openvino_genai") is None:
         pytest.skip("pip install 'isotherm[openvino]'")
-    return local_model("smollm2-135m", "ISOTHERM_TEST_GGUF")
+    return local_model("smollm2-135m")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help serve dev test test-fast check format bench lock clean
+.PHONY: help serve dev test test-fast test-live check format bench lock clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,11 +13,13 @@ serve: .venv/serve ## install what is missing, fetch the models, answer on 127.0
 dev: .venv/dev ## serve, and start again when the code changes
 	@$(BIN)/watchfiles --filter python "$(BIN)/isotherm serve" app backends config pipelines routers
 
-test: .venv/dev ## every test, with real models, real SDKs and real programs
-	@$(BIN)/python -m pytest -q
+test: test-fast test-live ## every test, with real models, real SDKs and real programs
 
 test-fast: .venv/dev ## the tests that need no model, in under a minute
-	@$(BIN)/python -m pytest -q -m "not live"
+	@$(BIN)/python -m pytest -q -n auto -m "not live"
+
+test-live: .venv/dev ## the tests with real models, real SDKs and real programs, one after the other
+	@$(BIN)/python -m pytest -q -m live
 
 check: .venv/dev ## format, lint, types, import contracts, documents in step with the code
 	@$(BIN)/ruff format --check .

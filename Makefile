@@ -11,7 +11,7 @@ serve: .venv/serve ## install what is missing, fetch the models, answer on 127.0
 	@$(BIN)/isotherm serve
 
 dev: .venv/dev ## serve, and start again when the code changes
-	@$(BIN)/watchfiles --filter python "$(BIN)/isotherm serve" app backends config pipelines routers
+	@$(BIN)/watchfiles --filter python "setsid $(BIN)/isotherm serve" app backends config routers
 
 test: test-fast test-live ## every test, with real models, real SDKs and real programs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -46,19 +47,21 @@ class Answer:
         self._blocks = blocks
         self._include_usage = include_usage
 
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """Blocks of whole events, `data: [DONE]` last. Raises StreamBrokenError or BackendTimeoutError."""
-        yield self.first
-        while not self.complete:
-            if block := await self.next():
-                yield block
-
     async def next(self) -> bytes:
-        """The next block, empty when nothing of it is for the client."""
+        """The next block of whole events, empty when nothing of it is for the client; `data: [DONE]` is last.
+
+        Raises StreamBrokenError or BackendTimeoutError.
+        """
+        watch = self.watch
+        watch.waiting_since = watch.clock()
         try:
-            block = await self.watch.guard(self._blocks.__anext__())
+            block = await self._blocks.__anext__()
         except StopAsyncIteration:
             return self._end()
+        except asyncio.CancelledError as error:  # as in Watch.guard, without a coroutine for every block
+            raise watch.cause(error) from None
+        finally:
+            watch.waiting_since = None
         if block.find(DONE, -_TAIL_BYTES) >= 0 or b'"error"' in block or _last_without_choices(block, len(block)) >= 0:
             return self._inspect(block)
         self.transcript.events += block

@@ -68,7 +68,7 @@ class Watch:
         try:
             return await step
         except asyncio.CancelledError as error:
-            raise self._cause(error) from None
+            raise self.cause(error) from None
         finally:
             self.waiting_since = None
 
@@ -77,14 +77,14 @@ class Watch:
         try:
             await place
         except asyncio.CancelledError as error:
-            raise self._cause(error) from None
+            raise self.cause(error) from None
 
     def leave(self) -> None:
         """The client has gone: stop whatever is being done for it."""
         self.left = True
         self.task.cancel()
 
-    def _cause(self, error: asyncio.CancelledError) -> BaseException:
+    def cause(self, error: asyncio.CancelledError) -> BaseException:
         """Why the task was cancelled: by us, for being late, or by somebody else."""
         return error if self.expired is None or self.left or self.task.uncancel() else self.expired
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from app.domain.decision import Decision, Route
 from app.domain.job import Job
 from app.domain.parameters import OFFICIAL
 from app.domain.sse import encode, payloads
+from app.relay.answer import Answer
 from backends.lane import Lane
 from tests.fakes.backend import ScriptedBackend, ScriptedSettings
 from tests.fakes.clock import FakeClock
@@ -78,3 +79,11 @@ def usage_event(usage: Mapping[str, Any] = USAGE) -> bytes:
 def told(blocks: Iterable[bytes]) -> list[dict[str, Any]]:
     """The events of the blocks, without `[DONE]`."""
     return [orjson.loads(data) for data in payloads(b"".join(blocks)) if data != b"[DONE]"]
+
+
+async def blocks_of(answer: Answer) -> AsyncIterator[bytes]:
+    """What a client is sent, block by block."""
+    yield answer.first
+    while not answer.complete:
+        if block := await answer.next():
+            yield block

@@ -14,7 +14,7 @@ from app.domain.errors import StreamBrokenError
 from app.domain.sse import DONE, encode, payloads
 from app.relay.answer import Answer
 from app.relay.watch import Watchman
-from tests.app.builders import USAGE, candidate, delta, event, usage_event
+from tests.app.builders import USAGE, blocks_of, candidate, delta, event, usage_event
 from tests.fakes.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -50,14 +50,14 @@ async def test_blocks_begin_with_the_first_one_and_end_with_done() -> None:
     told = answer(delta(" there"), STOP + DONE)
     told.first = delta("Hi")
 
-    assert [block async for block in told.blocks()] == [delta("Hi"), delta(" there"), STOP + DONE]
+    assert [block async for block in blocks_of(told)] == [delta("Hi"), delta(" there"), STOP + DONE]
 
 
 async def test_an_answer_that_is_complete_with_its_first_block_has_no_others() -> None:
     told = answer(STOP + DONE)
     told.first = await told.next()
 
-    assert [block async for block in told.blocks()] == [STOP + DONE]
+    assert [block async for block in blocks_of(told)] == [STOP + DONE]
 
 
 async def test_done_is_said_even_when_the_backend_only_ends() -> None:

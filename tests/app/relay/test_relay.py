@@ -27,7 +27,7 @@ from app.telemetry.decisions import Record
 from app.telemetry.metrics import Metrics
 from backends.base import Resources
 from backends.lane import Lane
-from tests.app.builders import USAGE, decision, delta, job, lane, told, usage_event
+from tests.app.builders import USAGE, blocks_of, decision, delta, job, lane, told, usage_event
 from tests.fakes.backend import ScriptedBackend, ScriptedSettings, Step
 from tests.fakes.clock import FakeClock
 
@@ -69,7 +69,7 @@ class Bench:
         answer = await self.open(asked)
         failure: StreamBrokenError | None = None
         try:
-            return b"".join([block async for block in answer.blocks()])
+            return b"".join([block async for block in blocks_of(answer)])
         except StreamBrokenError as error:
             failure = error
             raise

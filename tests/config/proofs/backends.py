@@ -9,7 +9,7 @@ from app.domain.errors import BackendBusyError, BackendRefusedError, BackendTime
 from app.telemetry.decisions import Record
 from backends.lane import Lane
 from backends.prober import Prober
-from tests.app.builders import delta, job
+from tests.app.builders import blocks_of, delta, job
 from tests.backends.kinds import build as build_kind
 from tests.config.proofs.proof import CHAT, HELLO, Proof, gateway, script_of, scripted, serving
 from tests.fakes.backend import KIND
@@ -175,7 +175,7 @@ async def after_ten_seconds_of_silence(*, begun: bool, **timeouts: float) -> str
     async def carry() -> None:
         watch, record = made.relay.watch(), Record(asked, clock())
         answer = await made.relay.open(asked, made.decide(asked), record, watch)
-        async for _ in answer.blocks():
+        async for _ in blocks_of(answer):
             pass
 
     carrying = asyncio.create_task(carry())

@@ -15,11 +15,11 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.domain.errors import ConfigurationError
+from app.domain.errors import ConfigurationError, place_of
 from app.lifecycle import Lifecycle
 from config.settings import Settings
 from routers import backends, chat, completions, decisions, embeddings, health, metrics, models, openapi, reload
-from routers.errors import add_error_handlers, place_of
+from routers.errors import add_error_handlers
 from routers.request_ids import RequestIds
 
 logger = logging.getLogger(__name__)

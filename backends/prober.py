@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import cast
 
 from app.domain.backend import Capability, Health
-from app.domain.errors import BackendError, BackendStartingError
+from app.domain.errors import BackendError, BackendStartingError, place_of
 from app.domain.job import Job
+from backends.base import Chats
 from backends.lane import Lane
 
 logger = logging.getLogger(__name__)
@@ -76,10 +78,10 @@ class Prober:
         except (BackendError, TimeoutError) as error:
             reason = error.message if isinstance(error, BackendError) else "a probe was not answered in time"
             lane.breaker.probe_failed(self._clock(), reason)
-        except Exception as error:  # a kind's own mistake must not end the asking
+        except Exception as error:  # noqa: BLE001 (a kind's own mistake must not end the asking)
             reason = f"its probe has a bug ({type(error).__name__})"
             if reason != lane.breaker.reason:
-                logger.exception("backend %s: %s", lane.profile.id, reason)
+                logger.error("backend %s: its probe has a bug (%s)", lane.profile.id, place_of(error))
             lane.breaker.probe_failed(self._clock(), reason)
         self.settled.set()
         after = lane.breaker.health
@@ -98,7 +100,7 @@ class Prober:
 
     async def _warm_up_model(self, model: str) -> None:
         lane = self._lane
-        chat: Callable[[Job], AsyncGenerator[bytes, None]] = lane.backend.chat  # type: ignore[attr-defined]
+        chat = cast(Chats, lane.backend).chat  # its profile says that it can
         body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
         try:
             async with (
@@ -110,5 +112,5 @@ class Prober:
         except (BackendError, TimeoutError) as error:
             reason = error.message if isinstance(error, BackendError) else "it took too long"
             logger.warning("backend %s: warm-up of %s failed: %s", lane.profile.id, model, reason)
-        except Exception:
-            logger.exception("backend %s: warm-up of %s met a bug", lane.profile.id, model)
+        except Exception as error:  # noqa: BLE001 (as in `probe`)
+            logger.error("backend %s: warm-up of %s met a bug (%s)", lane.profile.id, model, place_of(error))

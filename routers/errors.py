@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -80,13 +78,6 @@ def response(error: IsothermError) -> Response:
 def mistake() -> IsothermError:
     """What a client is told when the fault is Isotherm's own."""
     return IsothermError("Isotherm made a mistake; its log says more.")
-
-
-def place_of(error: BaseException) -> str:
-    """Its kind and the line that made it, for the log: neither a path nor its message, which may quote a request."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return type(error).__name__ + place
 
 
 def validation_error(finding: ErrorDetails) -> RequestError:

@@ -21,6 +21,9 @@ IsothermError
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class IsothermError(Exception):
     """The root: `message` is fit for a person to read and holds no secret."""
@@ -150,3 +153,10 @@ class BackendTimeoutError(BackendError):
 
 class StreamBrokenError(BackendError):
     """The answer began and can't be completed."""
+
+
+def place_of(error: BaseException) -> str:
+    """Its kind and the line that made it, for the log: neither a path nor its message, which may quote a request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from app.domain.backend import Capability
 from app.domain.decision import Decision, Route
@@ -16,6 +16,7 @@ from app.relay.transcript import with_role
 from app.relay.watch import Watch, Watchman
 from app.telemetry.decisions import Record
 from app.telemetry.metrics import Metrics
+from backends.base import Embeds
 from backends.lane import Lane
 
 _STREAMS = {Capability.CHAT: "chat", Capability.COMPLETE: "complete"}
@@ -77,8 +78,8 @@ class Relay:
         """The whole answer of an embeddings job. Raises as `open` does."""
 
         async def begin(route: Route, lane: Lane) -> dict[str, Any]:
-            method: Callable[[Job], Awaitable[dict[str, Any]]] = lane.backend.embed  # type: ignore[attr-defined]
-            answer = await watch.guard(method(job.to(route.model)))
+            embeds = cast(Embeds, lane.backend)  # a rule has seen that it can
+            answer = await watch.guard(embeds.embed(job.to(route.model)))
             self._began(route, record, watch)
             record.usage = answer.get("usage")
             self._ended(lane, record, "completed", None)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Watch:
-    """One answer's clocks, all on the event loop's.
+    """One answer's clocks, all by the same monotonic one.
 
     `waiting_since` is when it began to wait for its backend, None while it doesn't wait (the client reads, say).
     `on_long` is called once, when the answer outlives a tick; `on_silence` whenever nothing came for too long.

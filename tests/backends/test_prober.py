@@ -161,6 +161,7 @@ async def test_a_kind_with_a_bug_is_ill_and_is_asked_again(caplog: pytest.LogCap
         assert "bug" in box.lane.breaker.reason
         await box.again(KeyError("url"))
         assert [record.levelno for record in caplog.records].count(logging.ERROR) == 1
+        assert "Traceback" not in caplog.text
 
         await box.again(SMALL)
 

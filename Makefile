@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help serve dev test test-fast test-live check format bench lock clean
+.PHONY: help serve demo dev test test-fast test-live check format bench lock clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 serve: .venv/serve ## install what is missing, fetch the models, answer on 127.0.0.1:8080
 	@$(BIN)/isotherm serve
+
+demo: .venv/serve ## watch a conversation move away from a hot zone, and come back
+	@$(BIN)/isotherm demo
 
 dev: .venv/dev ## serve, and start again when the code changes
 	@$(BIN)/watchfiles --filter python "setsid $(BIN)/isotherm serve" app backends config routers
@@ -33,7 +36,8 @@ format: .venv/dev ## put code and generated documents in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/cog -r README.md config/example.yaml
 
-bench: .venv/dev ## measure the hot path beside nginx and a direct connection
+bench: .venv/dev ## measure what sensors cost, and the hot path beside nginx and a direct connection
+	@$(BIN)/python -m tests.bench.sensors
 	@$(BIN)/python -m tests.bench.gateway
 
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.decision import Decision
 from app.domain.job import Job
@@ -13,7 +13,9 @@ from app.relay.relay import Relay
 from app.routing.decide import decide
 from app.routing.rule import Rule
 from app.telemetry.decisions import Decisions
+from app.telemetry.ledger import Ledger
 from app.telemetry.metrics import Metrics
+from app.thermostat import Thermostat
 from backends.lane import Lane
 from config.settings import Settings
 
@@ -28,11 +30,22 @@ class Gateway:
     directory: Directory
     rules: tuple[Rule, ...]
     relay: Relay
+    thermostat: Thermostat
     decisions: Decisions
+    ledger: Ledger
     metrics: Metrics
     clock: Callable[[], float]
 
     def decide(self, job: Job) -> Decision:
         """Which backends to try; an empty one has its reasons in `rejected`."""
-        candidates, absent = self.directory.look(job)
-        return decide(job, candidates, self.rules, absent)
+        instead = self.settings.routing.background
+        if job.background and instead is not None:
+            decision = self._decide(replace(job, model=instead))
+            if decision.routes:
+                return decision
+        return self._decide(job)
+
+    def _decide(self, job: Job) -> Decision:
+        thermostat = self.thermostat
+        candidates, absent = self.directory.look(job, thermostat.zones)
+        return decide(job, candidates, thermostat.conditions, self.rules, absent)

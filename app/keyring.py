@@ -13,7 +13,10 @@ from app.domain.errors import AuthenticationError, PermissionDeniedError, RateLi
 class Client:
     """The owner of a key, or anybody where there are no keys. Requests are counted by a token bucket."""
 
-    __slots__ = ("_refilled", "_tokens", "admin", "models", "name", "requests_per_minute")
+    __slots__ = (
+        *("_refilled", "_tokens", "admin", "max_watts", "models", "name"),
+        *("requests_per_minute", "watt_hours_per_day"),
+    )
 
     def __init__(
         self,
@@ -21,9 +24,13 @@ class Client:
         *,
         models: tuple[str, ...] = ("*",),
         requests_per_minute: int | None = None,
+        max_watts: float | None = None,
+        watt_hours_per_day: float | None = None,
         admin: bool = False,
     ) -> None:
         self.name = name
+        self.max_watts = max_watts
+        self.watt_hours_per_day = watt_hours_per_day
         self.models = models
         self.requests_per_minute = requests_per_minute
         self.admin = admin

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 from app import scratch
-from app.domain.errors import ConfigurationError
+from app.domain.errors import ConfigurationError, place_of
 from app.gateway import Gateway
 from app.relay.watch import Watchman
 from app.telemetry.decisions import Decisions
 from app.telemetry.metrics import Metrics
+from app.thermostat import TICK_SECONDS
 from app.wiring import Parts, build
 from backends.base import Resources
 from backends.lane import Lane
@@ -24,6 +25,7 @@ from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_SENSOR_PATIENCE = 100  # hundredths of a second
 _FIXED = ("host", "port", "cors_origins", "max_body_bytes", "drain_seconds")
 
 
@@ -36,6 +38,7 @@ class Lifecycle:
         find_model: Callable[[str], Path],
         read_settings: Callable[[], Settings],
         clock: Callable[[], float] = time.monotonic,
+        local_time: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._read_settings = read_settings
         self._scratch = scratch.make()
@@ -45,6 +48,7 @@ class Lifecycle:
             metrics=Metrics(),
             decisions=Decisions(settings.telemetry.decisions),
             clock=clock,
+            local_time=local_time,
         )
         try:
             self.gateway: Gateway = build(settings, self._parts)
@@ -53,12 +57,14 @@ class Lifecycle:
             raise
         self._probers: dict[Lane, Prober] = {}
         self._retiring: set[asyncio.Task[None]] = set()
-        self._watching: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
 
     async def start(self) -> None:
         """Raises ConfigurationError when a backend can't be started; nothing is left running then."""
-        self._watching = asyncio.create_task(self._parts.watchman.run(), name="watchman")
+        self._beside.append(asyncio.create_task(self._parts.watchman.run(), name="watchman"))
+        self._adopt(self.gateway)
+        self._beside.append(asyncio.create_task(self._regulate(), name="thermostat"))
         try:
             await self._start_lanes(self.gateway)
         except BaseException:
@@ -71,16 +77,23 @@ class Lifecycle:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
         await self._stop_lanes(self._probers)
-        if self._watching is not None:
-            self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        for zone in self.gateway.thermostat.monitor.watched.values():
+            zone.stop()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     async def settled(self) -> None:
-        """Until every backend has answered a probe, or failed to."""
+        """Until every backend has answered a probe, or failed to; and every sensor, unless it takes too long."""
         for prober in self._probers.values():
             await prober.settled.wait()
+        thermostat = self.gateway.thermostat
+        for _ in range(_SENSOR_PATIENCE):
+            if all(zone.settled() for zone in thermostat.monitor.watched.values()):
+                break
+            await asyncio.sleep(0.01)
+        thermostat.look(self._parts.clock())
 
     async def reload(self) -> Gateway:
         """Read the configuration again and take it, or raise ConfigurationError and go on as before.
@@ -101,13 +114,35 @@ class Lifecycle:
                 raise
             self._parts.watchman.silence_seconds = settings.server.keep_alive_seconds
             self._parts.decisions.keep(settings.telemetry.decisions)
-            self.gateway = new
+            self._adopt(new)
             for lane in set(old.lanes.values()) - set(new.lanes.values()):
                 task = asyncio.create_task(self._retire(lane), name=f"retire {lane.profile.id}")
                 self._retiring.add(task)
                 task.add_done_callback(self._retiring.discard)
             logger.info("configuration reloaded: %d backends", len(new.lanes))
             return new
+
+    def _adopt(self, new: Gateway) -> None:
+        """New requests go to this one; zones that it does not watch are let go of."""
+        before = set(self.gateway.thermostat.monitor.watched.values())
+        self.gateway = new
+        self._parts.workforce.lanes = new.lanes
+        now = set(new.thermostat.monitor.watched.values())
+        for zone in now:
+            zone.start()
+        for zone in before - now:
+            zone.stop()
+
+    async def _regulate(self) -> None:
+        """Zones, mode, pace and energy, a few times a second; a mistake of ours there must not end it."""
+        told = ""
+        while True:
+            try:
+                self.gateway.thermostat.look(self._parts.clock())
+            except Exception as error:  # noqa: BLE001
+                if told != (told := place_of(error)):
+                    logger.error("the thermostat has a bug (%s)", told)
+            await asyncio.sleep(TICK_SECONDS)
 
     async def _start_lanes(self, gateway: Gateway) -> None:
         for lane in gateway.lanes.values():

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.domain.errors import ConfigurationError, place_of
 from app.lifecycle import Lifecycle
 from config.settings import Settings
-from routers import backends, chat, completions, decisions, embeddings, health, metrics, models, openapi, reload
+from routers import (
+    backends,
+    chat,
+    completions,
+    dashboard,
+    decisions,
+    embeddings,
+    events,
+    health,
+    metrics,
+    mode,
+    models,
+    openapi,
+    reload,
+    zones,
+)
 from routers.errors import add_error_handlers
 from routers.request_ids import RequestIds
 
 logger = logging.getLogger(__name__)
 
-_ROUTERS = (models, health, metrics, backends, decisions, reload, openapi)
+_ROUTERS = (models, health, metrics, backends, zones, mode, decisions, events, reload, openapi, dashboard)
 
 
 class Application(FastAPI):
@@ -69,13 +86,18 @@ def _in_one_line(send: Send) -> Send:
 
 
 def create_app(
-    settings: Settings, find_model: Callable[[str], Path], read_settings: Callable[[], Settings] | None = None
+    settings: Settings,
+    find_model: Callable[[str], Path],
+    read_settings: Callable[[], Settings] | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    local_time: Callable[[], datetime] = datetime.now,
 ) -> FastAPI:
     """An app that builds its gateway when it starts. `read_settings` is what a reload reads; by default, the same."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        lifecycle = Lifecycle(settings, find_model, read_settings or (lambda: settings))
+        lifecycle = Lifecycle(settings, find_model, read_settings or (lambda: settings), clock, local_time)
         app.state.serving = lifecycle
         await lifecycle.start()
         try:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from app.catalogue.cache import Cache
 from app.catalogue.catalogue import Catalogue
+from app.domain.decision import Decision
 from app.domain.errors import ConfigurationError
 from app.gateway import Gateway
 from app.keyring import Client, Keyring
 from app.loader import load
+from app.relay.answer import Answer
 from app.relay.directory import Directory
 from app.relay.relay import Relay
+from app.relay.stay import Stay
 from app.relay.watch import Watchman
 from app.routing.rule import KINDS as RULES
 from app.telemetry.decisions import Decisions
+from app.telemetry.energy import Meter
+from app.telemetry.ledger import Ledger
 from app.telemetry.metrics import Metrics
+from app.thermal.monitor import Monitor
+from app.thermostat import Thermostat, carried_over
+from app.zones import Workforce, regime, watch_zones
 from backends.base import KINDS, BackendSettings, Resources
 from backends.lane import Lane
 from config.problems import problem
@@ -31,13 +40,18 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What outlives a reload."""
+    """What outlives a reload. `meters` are by the names that profiles have for them."""
 
     resources: Resources
     watchman: Watchman
     metrics: Metrics
     decisions: Decisions
     clock: Clock
+    ledger: Ledger = field(default_factory=Ledger)
+    meters: dict[str, Meter] = field(default_factory=dict)
+    open_answers: dict[Answer, tuple[Decision, Stay]] = field(default_factory=dict)
+    workforce: Workforce = field(default_factory=Workforce)
+    local_time: Callable[[], datetime] = datetime.now
 
 
 def read_backends(settings: Settings) -> list[BackendSettings]:
@@ -74,21 +88,52 @@ def _read_backend(options: dict[str, object], path: str) -> BackendSettings:
 def build(settings: Settings, parts: Parts, previous: Gateway | None = None) -> Gateway:
     """A gateway that is not started yet; lanes whose settings did not change are taken over as they run."""
     running = {} if previous is None else previous.lanes
+    backends = read_backends(settings)
     lanes: dict[str, Lane] = {}
-    for backend in read_backends(settings):
+    for backend in backends:
         old = running.get(backend.id)
         lanes[backend.id] = old if old is not None and old.settings == backend else _lane(backend, parts)
+    for lane in lanes.values():
+        parts.meters.setdefault(lane.profile.meter, Meter())
+    relay = Relay(lanes, parts.watchman, parts.metrics, parts.meters, parts.ledger, parts.open_answers)
     return Gateway(
         settings=settings,
         keyring=_keyring(settings, parts.clock),
         lanes=lanes,
         directory=Directory(lanes, settings.routing.aliases),
         rules=tuple(load(kind, RULES) for kind in RULES),
-        relay=Relay(lanes, parts.watchman, parts.metrics),
+        relay=relay,
+        thermostat=_thermostat(settings, backends, lanes, relay, parts, previous),
         decisions=parts.decisions,
+        ledger=parts.ledger,
         metrics=parts.metrics,
         clock=parts.clock,
     )
+
+
+def _thermostat(
+    settings: Settings,
+    backends: Sequence[BackendSettings],
+    lanes: Mapping[str, Lane],
+    relay: Relay,
+    parts: Parts,
+    previous: Gateway | None,
+) -> Thermostat:
+    """Zones whose settings and hardware did not change go on as they are watched."""
+    old = {} if previous is None else previous.thermostat.monitor.watched
+    watched = [
+        each if (known := old.get(each.plan.id)) is None or known.origin != each.origin else known
+        for each in watch_zones(settings, backends, parts.workforce, parts.clock)
+    ]
+    new = regime(settings.routing)
+    mode = new.mode if previous is None else carried_over(new, previous.thermostat)
+
+    def busy(zone_id: str) -> bool:
+        meter = parts.meters.get(zone_id)
+        at_work = any(lane.busy for lane in lanes.values() if lane.profile.zone == zone_id)
+        return at_work or (meter is not None and meter.waits)
+
+    return Thermostat(new, Monitor(watched, busy), lanes, relay, parts.meters, parts.clock, parts.local_time, mode)
 
 
 def _lane(settings: BackendSettings, parts: Parts) -> Lane:
@@ -98,7 +143,16 @@ def _lane(settings: BackendSettings, parts: Parts) -> Lane:
 
 def _keyring(settings: Settings, clock: Clock) -> Keyring:
     clients = [
-        (key.key.get_secret_value(), Client(key.name, models=key.models, requests_per_minute=key.requests_per_minute))
+        (
+            key.key.get_secret_value(),
+            Client(
+                key.name,
+                models=key.models,
+                requests_per_minute=key.requests_per_minute,
+                max_watts=key.max_watts,
+                watt_hours_per_day=key.watt_hours_per_day,
+            ),
+        )
         for key in settings.server.api_keys
     ]
     admins = [(key.key.get_secret_value(), Client(key.name, admin=True)) for key in settings.server.admin_keys]

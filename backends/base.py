@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -64,8 +64,12 @@ class BackendSettings(Frozen):
     preferred: tuple[Pattern, ...] = Field((), description="globs of the models that it should get first")
     excluded: tuple[Pattern, ...] = Field((), description="globs of the models that it must not serve")
     max_context: int | None = Field(None, ge=1, description="tokens that fit, when the server does not say")
+    max_model_billions: float | None = Field(
+        None, gt=0, description="largest model, in billions of parameters, that it may be given; by the model's name"
+    )
     concurrency: int = Field(8, ge=1, le=100_000, description="jobs that it takes at once")
     queue: int = Field(64, ge=0, le=100_000, description="jobs that may wait for a place")
+    ageing_seconds: Seconds = Field(30, description="after which a waiting job counts as one priority higher")
     warm_up: bool = Field(False, description="ask for one token at start, so that the model is loaded")
     timeouts: Timeouts = Timeouts()
     health: Probing = Probing()
@@ -94,6 +98,7 @@ class BackendSettings(Frozen):
             passes_extras=passes_extras,
             max_context=self.max_context,
             watts=self.watts,
+            max_model_billions=self.max_model_billions,
             zone=self.zone,
         )
 
@@ -149,3 +154,15 @@ class Embeds(Protocol):
 
     async def embed(self, job: Job) -> dict[str, Any]:
         """The official answer of /v1/embeddings, its vectors as lists of floats. Raises BackendError."""
+
+
+@runtime_checkable
+class Paces(Protocol):
+    """Can be slowed by letting it work only part of the time, where `paceable` says so."""
+
+    @property
+    def paceable(self) -> bool:
+        """Whether it can, as it is configured and on this machine."""
+
+    def pace(self, duty: float) -> None:
+        """Work only this share of the time (0..1]; 1 ends it. At once, without blocking, also before the start."""

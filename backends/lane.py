@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from queue import Full
+from typing import Any, cast
 
-from app.domain.backend import Candidate, Capability, Health, Profile, ServedModel
+from app.domain.backend import Candidate, Capability, Health, Learned, Profile, ServedModel
 from app.domain.errors import BackendBusyError
-from backends.base import Backend, BackendSettings
+from app.domain.job import Priority
+from app.domain.thermal import Zone
+from backends.base import Backend, BackendSettings, Paces
 from backends.breaker import Breaker
+from backends.learned import Lessons
+from backends.queue import PriorityQueue
+from backends.stopwatch import Stopwatch
 
-_NEWEST_SHARE = 0.2  # of an exponentially weighted mean: about the last ten answers count
+_SHORTEST_RETRY_SECONDS = 1.0
+_LONGEST_RETRY_SECONDS = 60.0
+
+Steps = Generator[Any, None, None]
+_AT_ONCE = cast(Steps, iter(()))  # what has no step left to take; it may be asked again and again
 
 
 class Lane:
-    """`changed` counts up whenever the served models do, so that others may remember what they made of them."""
+    """`changed` counts up whenever the served models do, so that others may remember what they made of them.
+
+    `duty` is the share of the time that the backend was told to work.
+    """
 
     def __init__(self, backend: Backend, settings: BackendSettings, clock: Callable[[], float]) -> None:
         self.backend = backend
@@ -27,24 +40,37 @@ class Lane:
         self.models = {name: ServedModel(name) for name in self.profile.patterns.exact()}
         self.changed = 0
         self.busy = 0
+        self.duty = 1.0
         self._clock = clock
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._first_token_seconds: dict[str, float] = {}
+        self._line: PriorityQueue[asyncio.Future[bool]] = PriorityQueue(self.profile.queue, settings.ageing_seconds)
+        self._entrances = {priority: _Entrance(partial(self._steps, priority)) for priority in Priority}
+        self._lessons = Lessons()
+        self._stopwatch = Stopwatch()
         self._emptied = asyncio.Event()
 
-    def candidate(self, model: str, served: ServedModel | None, preference: int) -> Candidate:
+    def candidate(
+        self,
+        model: str,
+        served: ServedModel | None,
+        preference: int,
+        zone: Zone | None = None,
+        priority: Priority = Priority.NORMAL,
+    ) -> Candidate:
         """This backend as it stands, for a rule to look at; `served` is None when it does not have the model."""
         now = self._clock()
         health = self.breaker.look(now)
+        ahead, wait_seconds = self.place(priority)
         return Candidate(
             profile=self.profile,
             model=served or ServedModel(model),
             serves=served is not None,
             health=health,
             busy=self.busy,
-            waiting=len(self._waiting),
+            ahead=ahead,
+            wait_seconds=wait_seconds,
             preference=preference,
-            first_token_seconds=self._first_token_seconds.get(model),
+            learned=self._lessons.of(model),
+            zone=zone,
             retry_seconds=self.breaker.retry_seconds(now) if health is Health.OPEN else 0.0,
             ailment=self.breaker.reason,
         )
@@ -54,34 +80,29 @@ class Lane:
         fitting = [model for model in self.models.values() if pattern_allows(model.name)]
         return min(fitting, key=lambda model: self._rank(model, capability), default=None)
 
-    async def enter(self) -> None:
-        """Take a place, waiting in order for one. Raises BackendBusyError when too many wait already."""
-        if self.busy < self.profile.concurrency and not self._waiting:
-            self.busy += 1
-            return
-        if len(self._waiting) >= self.profile.queue:
-            raise BackendBusyError(self.profile.id, "has no room: too many wait already")
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if not place.cancelled():  # it was ours already: pass it on
-                self.leave()
-            elif place in self._waiting:
-                self._waiting.remove(place)
-            raise
+    def enter(self, priority: Priority = Priority.NORMAL) -> Awaitable[None]:
+        """Take a place, waiting in line for one. Awaiting it raises BackendBusyError when too many wait already, or
+        when somebody more urgent comes later and the line is full.
+        """
+        return self._entrances[priority]
 
     def leave(self) -> None:
-        """Give the place back: the longest waiting gets it."""
-        while self._waiting:
-            place = self._waiting.popleft()
+        """Give the place back: whoever's turn it is gets it."""
+        while (place := self._line.pop()) is not None:
             if not place.done():  # else its owner is leaving the line
-                place.set_result(None)
+                place.set_result(True)
                 return
         self.busy -= 1
         if not self.busy:
+            self._stopwatch.stop(self._clock())
             self._emptied.set()
+
+    def place(self, priority: Priority = Priority.NORMAL) -> tuple[int, float | None]:
+        """How many are ahead of one who comes now, and the seconds until a place is free for it; None is unknown."""
+        if self.busy < self.profile.concurrency:
+            return 0, 0.0
+        ahead, seconds = self._line.ahead(priority, self._clock()), self._lessons.place_seconds
+        return ahead, None if seconds is None else (ahead + 1) * seconds / self.profile.concurrency
 
     async def emptied(self) -> None:
         """Until nobody works here or waits to."""
@@ -89,18 +110,46 @@ class Lane:
             self._emptied.clear()
             await self._emptied.wait()
 
+    @property
+    def learned(self) -> Mapping[str, Learned]:
+        """By model."""
+        return dict(self._lessons.items())
+
     def waiting(self) -> int:
         """How many wait for a place."""
-        return len(self._waiting)
+        return len(self._line)
+
+    def worked(self, now: float) -> float:
+        """Seconds in which some place was taken, times the duty then; may be asked by another thread."""
+        return self._stopwatch.read(now)
+
+    @property
+    def paceable(self) -> bool:
+        """Whether it can be told to work only part of the time."""
+        return self._paces() is not None
+
+    def pace(self, duty: float) -> None:
+        """Let it work only this share of the time (0..1]; nothing happens to a backend that can't be paced."""
+        if duty != self.duty and (backend := self._paces()) is not None:
+            backend.pace(duty)
+            self.duty = duty
+            self._stopwatch.pace(duty, self._clock())
 
     def health(self) -> Health:
         """The breaker's state now."""
         return self.breaker.look(self._clock())
 
     def began(self, model: str, seconds: float) -> None:
-        """Learn the time to the first token."""
-        known = self._first_token_seconds.get(model, seconds)
-        self._first_token_seconds[model] = known + _NEWEST_SHARE * (seconds - known)
+        """Learn the time from taking a place to the first token."""
+        self._lessons.began(model, seconds)
+
+    def ended(self, model: str, seconds_writing: float, tokens: int | None, seconds_in_place: float) -> None:
+        """Learn how long an answer took from its first token to its last, and how long its place was taken."""
+        self._lessons.ended(model, seconds_writing, tokens, seconds_in_place)
+
+    def cost(self, model: str, joules: float, tokens: int | None, seconds: float) -> None:
+        """Learn the energy of an answer."""
+        self._lessons.cost(model, joules, tokens, seconds)
 
     def found(self, models: tuple[ServedModel, ...]) -> None:
         """Take what a probe found; a server that lists nothing is believed to have what its settings name."""
@@ -131,17 +180,69 @@ class Lane:
             "capabilities": sorted(profile.honours),
             "models": sorted(self.models),
             "busy": self.busy,
-            "waiting": len(self._waiting),
+            "waiting": len(self._line),
+            "line": {priority.word: count for priority, count in self._line.counts().items()},
             "concurrency": profile.concurrency,
             "queue": profile.queue,
-            "first_token_seconds": {
-                model: round(seconds, 4) for model, seconds in sorted(self._first_token_seconds.items())
-            },
+            "duty": round(self.duty, 4),
+            "learned": {model: _rounded(learned) for model, learned in sorted(self._lessons.items())},
         }
+
+    def _steps(self, priority: Priority) -> Steps:
+        """Those of taking a place: none when one is free."""
+        if self.busy < self.profile.concurrency:  # then nobody waits
+            if not self.busy:
+                self._stopwatch.start(self._clock())
+            self.busy += 1
+            return _AT_ONCE
+        return self._wait(priority).__await__()
+
+    async def _wait(self, priority: Priority) -> None:
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        try:
+            displaced = self._line.push(place, priority, self._clock())
+        except Full:
+            raise self._busy(priority, "too many wait already") from None
+        if displaced is not None and not displaced.done():
+            displaced.set_result(False)
+        try:
+            admitted = await place
+        except BaseException:
+            self._line.remove(place)
+            if place.done() and not place.cancelled() and place.result():  # it was ours already: pass it on
+                self.leave()
+            raise
+        if not admitted:
+            raise self._busy(priority, "more urgent jobs took its place in the line")
+
+    def _paces(self) -> Paces | None:
+        backend = self.backend
+        return backend if isinstance(backend, Paces) and backend.paceable else None
+
+    def _busy(self, priority: Priority, why: str) -> BackendBusyError:
+        seconds = self.place(priority)[1] or _SHORTEST_RETRY_SECONDS
+        retry = min(max(seconds, _SHORTEST_RETRY_SECONDS), _LONGEST_RETRY_SECONDS)
+        return BackendBusyError(self.profile.id, f"has no room: {why}", retry)
 
     def _rank(self, model: ServedModel, capability: Capability) -> tuple[bool, bool]:
         able = capability in (model.capabilities or self.profile.honours)
         return not able, not self.profile.patterns.prefer(model.name)
+
+
+class _Entrance:
+    """What is awaited to enter; one a priority serves everybody, so that taking a free place makes nothing."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, steps: Callable[[], Steps]) -> None:
+        self._steps = steps
+
+    def __await__(self) -> Steps:
+        return self._steps()
+
+
+def _rounded(learned: Learned) -> dict[str, float | None]:
+    return {name: None if value is None else round(value, 4) for name, value in asdict(learned).items()}
 
 
 def _as_old_as(known: ServedModel | None, found: ServedModel) -> ServedModel:

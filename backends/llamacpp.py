@@ -22,6 +22,7 @@ from backends.llamacpp_tools import chosen, in_words
 from backends.openai_wire import embed, list_models, streamed
 from backends.upstream.client import Upstream
 from backends.workers.child import Child
+from backends.workers.orphan import CAN_END_WITH_PARENT
 
 _PROGRAM = Path(__file__).parent / "workers" / "llamacpp_server.py"
 _SAMPLING = frozenset(
@@ -86,6 +87,7 @@ class LlamaCpp:
         given = settings.api_key.get_secret_value() if settings.api_key else ""
         self._key = given if settings.url else secrets.token_urlsafe(24)
         self._child: Child | None = None
+        self._duty = 1.0
         self._upstream: Upstream | None = None
         self._root: Upstream | None = None  # what llama.cpp offers beside OpenAI's API
         self._url: str | None = None
@@ -97,6 +99,7 @@ class LlamaCpp:
             return
         self._child = Child(self._settings.id, _PROGRAM, self._configuration())
         await self._child.start()
+        self._child.pace(self._duty)
 
     async def stop(self) -> None:
         if self._child is not None:
@@ -127,6 +130,15 @@ class LlamaCpp:
 
     async def embed(self, job: Job) -> dict[str, Any]:
         return await embed(self._server(), job.body)
+
+    @property
+    def paceable(self) -> bool:
+        return self._settings.url is None and CAN_END_WITH_PARENT
+
+    def pace(self, duty: float) -> None:
+        self._duty = duty
+        if self._child is not None:
+            self._child.pace(duty)
 
     @property
     def pid(self) -> int | None:

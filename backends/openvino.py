@@ -25,6 +25,7 @@ from backends.base import BackendSettings, Resources
 from backends.openvino_events import CHAT, COMPLETION, Events, Shape
 from backends.openvino_request import of_chat, of_completion, stops
 from backends.workers.jobs import Jobs
+from backends.workers.orphan import CAN_END_WITH_PARENT
 
 _PROGRAM = Path(__file__).parent / "workers" / "openvino_worker.py"
 _SAMPLING = frozenset(["frequency_penalty", "max_tokens", "presence_penalty", "seed", "stop", "temperature", "top_p"])
@@ -62,6 +63,7 @@ class OpenVino:
     """The worker renders, tokenizes and generates; here its lines become events."""
 
     Settings = OpenVinoSettings
+    paceable = CAN_END_WITH_PARENT
 
     def __init__(self, settings: OpenVinoSettings, resources: Resources) -> None:
         chat = _CHAT if settings.stateful else _CHAT | {"logprobs"}
@@ -70,10 +72,12 @@ class OpenVino:
         self._resources = resources
         self._name = Path(settings.model).name.removesuffix(".gguf") if os.sep in settings.model else settings.model
         self._jobs: Jobs | None = None
+        self._duty = 1.0
 
     async def start(self) -> None:
         self._jobs = Jobs(self._settings.id, _PROGRAM, self._configuration())
         await self._jobs.start()
+        self._jobs.pace(self._duty)
 
     async def stop(self) -> None:
         if self._jobs is not None:
@@ -89,6 +93,11 @@ class OpenVino:
 
     def complete(self, job: Job) -> AsyncGenerator[bytes, None]:
         return self._answer(COMPLETION, of_completion, job.body)
+
+    def pace(self, duty: float) -> None:
+        self._duty = duty
+        if self._jobs is not None:
+            self._jobs.pace(duty)
 
     @property
     def pid(self) -> int | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.domain.backend import Hardware
+from app.domain.job import Workload
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Pattern = Annotated[str, Field(min_length=1, max_length=256)]
@@ -25,6 +28,10 @@ class ApiKey(Frozen):
     key: SecretStr = Field(min_length=8, description="the secret; best written as `${ENV_NAME}`")
     requests_per_minute: int | None = Field(None, ge=1, description="more are answered 429; no limit when left out")
     models: tuple[Pattern, ...] = Field(("*",), min_length=1, description="globs of the models that it may ask for")
+    max_watts: float | None = Field(None, gt=0, description="what a backend that works for it may draw")
+    watt_hours_per_day: float | None = Field(
+        None, gt=0, description="energy of its answers from midnight to midnight; more is answered 429"
+    )
 
 
 class AdminKey(Frozen):
@@ -75,15 +82,98 @@ class Server(Frozen):
         return keys
 
 
+class Trips(Frozen):
+    """Where a zone's states begin, in degrees Celsius."""
+
+    warning: float = Field(70, gt=-40, le=150, description="degrees from which other zones get the work first")
+    critical: float = Field(85, gt=-40, le=150, description="degrees from which it gets no new work")
+    shutdown: float = Field(95, gt=-40, le=150, description="degrees at which nothing may go on there")
+    hysteresis: float = Field(5, ge=0, le=50, description="degrees under a trip point at which its state is left")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.warning < self.critical < self.shutdown:
+            raise ValueError("warning, critical and shutdown must rise in this order")
+        return self
+
+
+class Fans(Frozen):
+    """How loud a fan is, by percent of its top speed."""
+
+    quiet: float = Field(30, ge=0, le=100, description="percent up to which it counts as quiet")
+    moderate: float = Field(60, ge=0, le=100, description="percent up to which it counts as moderate")
+    loud: float = Field(85, ge=0, le=100, description="percent from which it counts as loud")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.quiet <= self.moderate <= self.loud:
+            raise ValueError("quiet, moderate and loud must rise in this order")
+        return self
+
+
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, dict) else value
+
+
 class Zone(Frozen):
-    """A piece of hardware that heats as one."""
+    """A piece of hardware that heats as one. Each `sensor` is checked by its kind, which knows its own keys."""
 
     id: Name = Field(description="its name")
+    sensor: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_as_list)] = Field(
+        (), max_length=16, description="what measures it: one sensor, or a list; without one nobody knows how it is"
+    )
+    trips: Trips = Trips()
+    fans: Fans = Fans()
+    unknown: Literal["allow", "avoid"] = Field("allow", description="whether it gets work while nothing measures it")
+    dwell_seconds: float = Field(10, ge=0, le=3600, description="that a state lasts before a cooler one may follow")
+    stale_after_seconds: float = Field(15, gt=0, le=3600, description="after which a reading counts no more")
+
+
+class ModeLimits(Frozen):
+    """What a mode allows; what is left out stays as it is."""
+
+    order: tuple[Hardware, ...] | None = Field(None, min_length=1, description="hardware it uses, best first")
+    max_watts: float | None = Field(None, gt=0, description="that a backend may draw; no limit when null")
+    max_fan_percent: float | None = Field(None, ge=0, le=100, description="that a zone's fan may turn")
+    max_celsius: float | None = Field(None, gt=-40, le=150, description="that a zone may be hot")
+
+
+class Auto(Frozen):
+    """What the mode `auto` goes by."""
+
+    battery_low_percent: float = Field(20, ge=0, le=100, description="on battery under this: ultra-efficiency")
+    battery_half_percent: float = Field(50, ge=0, le=100, description="on battery under this: efficiency")
+    quiet_hours: str | None = Field(
+        "22:00-06:00",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+        description="local time in which it is quiet; null for never",
+    )
+    hot_celsius: float = Field(75, gt=-40, le=150, description="the hottest zone over this: efficiency")
+    loud_fan_percent: float = Field(70, ge=0, le=100, description="the loudest fan over this: quiet")
 
 
 class Routing(Frozen):
     """Choosing a backend."""
 
+    mode: str = Field("balanced", description="performance, balanced, efficiency, quiet, ultra-efficiency, or auto")
+    modes: dict[str, ModeLimits] = Field(default={}, description="what a mode allows, where that is to differ")
+    auto: Auto = Auto()
+    on_no_candidate: Literal["relax", "reject"] = Field(
+        "relax", description="when limits exclude everything: let them give way, or answer 503"
+    )
+    max_watts: float | None = Field(None, gt=0, description="that all zones together may draw; no limit when left out")
+    pace: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="smallest share of time that a warm backend works if nothing is cooler; 1: no pause",
+    )
+    workloads: dict[Workload, tuple[Hardware, ...]] = Field(
+        default={}, description="hardware that is best for a kind of work, where that is to differ"
+    )
+    background: Pattern | None = Field(
+        None, description="model or alias for work that nobody waits for; the one it asks for when left out"
+    )
     aliases: dict[str, Annotated[tuple[Pattern, ...], Field(min_length=1)]] = Field(
         default={"auto": ("*",)}, description="names that stand for models: globs, best first"
     )

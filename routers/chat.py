@@ -11,13 +11,13 @@ from app.domain.backend import Capability
 from app.domain.errors import BadRequestError
 from app.domain.job import Job
 from routers.door import Door
-from routers.job import make_job
+from routers.job import Caller, make_job
 from routers.shapes.chat import SHAPE
 
 Messages = Sequence[Mapping[str, Any]]
 
 
-def read(content: bytes, request_id: str, key_name: str | None) -> Job:
+def read(content: bytes, caller: Caller) -> Job:
     """Raises BadRequestError naming the field."""
     body = SHAPE.read(content)
     if body.get("top_logprobs") and not body.get("logprobs"):
@@ -26,12 +26,23 @@ def read(content: bytes, request_id: str, key_name: str | None) -> Job:
     return make_job(
         Capability.CHAT,
         body,
-        request_id,
-        key_name,
+        caller,
         texts=_texts(messages),
+        last_words=_last_words(messages),
+        turns=sum(message.get("role") not in ("system", "developer") for message in messages),
         choices=body.get("n") or 1,
         has_images=any(part["type"] == "image_url" for part in _parts(messages)),
+        has_audio="audio" in (body.get("modalities") or ())
+        or any(part["type"] == "input_audio" for part in _parts(messages)),
     )
+
+
+def _last_words(messages: Messages) -> str:
+    """The text of the user's last message."""
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            return "\n".join(_texts([message]))
+    return ""
 
 
 def _texts(messages: Messages) -> Iterator[str]:

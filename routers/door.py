@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import orjson
@@ -16,17 +17,19 @@ from starlette.types import Receive, Scope, Send
 
 from app.domain.backend import Capability
 from app.domain.decision import Decision
-from app.domain.errors import BackendError, IsothermError
-from app.domain.job import Job
+from app.domain.errors import BackendError, BadRequestError, IsothermError
+from app.domain.job import Job, Wishes
 from app.domain.sse import DONE, encode
 from app.gateway import Gateway
+from app.keyring import Client
 from app.relay.answer import Answer
 from app.relay.watch import Watch
 from app.routing.decide import why_no_route
 from app.telemetry.decisions import Record
 from routers.errors import envelope, headers_of, mistake, status_of
 from routers.head import ClientLeftError, Headers, answer_headers, read_body, request_id_of
-from routers.job import unsendable
+from routers.job import Caller, unsendable
+from routers.wishes import read_wishes
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +37,11 @@ _KEEP_ALIVE = {"type": "http.response.body", "body": b": keep-alive\n\n", "more_
 _CLIENT_LEFT = 499  # nginx's word for it, in the metrics only
 _NOT_YET = 500
 
-MakeJob = Callable[[bytes, str, str | None], Job]
+MakeJob = Callable[[bytes, Caller], Job]
 
 
 class Door:
-    """`make_job(body, request_id, key_name)` reads the body and raises BadRequestError; `visit` carries the answer."""
+    """`make_job(body, caller)` reads the body and raises BadRequestError; `visit` carries the answer."""
 
     def __init__(self, capability: Capability, make_job: MakeJob, visit: type[Visit] | None = None) -> None:
         self._capability = capability
@@ -93,13 +96,13 @@ class Visit:
         client = gateway.keyring.enter(headers.get(b"authorization"))
         limit = gateway.settings.server.max_body_bytes
         body = await read_body(self._receive, headers.get(b"content-length"), limit)
-        job = make_job(body, self._request_id, client.name)
+        wishes = self._wishes(headers, client)
+        job = make_job(body, Caller(self._request_id, client.name, wishes))
         client.check_model(job.model)
         record = Record(job, gateway.clock())
         gateway.decisions.add(record)
         record.decision = decision = gateway.decide(job)
-        if decision.routes:
-            gateway.metrics.decisions[decision.routes[0].backend, decision.routes[0].rule] += 1
+        self._count(job, decision)
         watch = gateway.relay.watch()
         watch.on_long = partial(self._listen, watch)
         try:
@@ -123,6 +126,29 @@ class Visit:
                 self._listener.cancel()
             record.end("left", gateway.clock())
 
+    def _wishes(self, headers: Mapping[bytes, bytes], client: Client) -> Wishes:
+        """What the headers ask for, within what the key allows."""
+        gateway, wishes = self._gateway, read_wishes(headers)
+        if wishes.target is not None and wishes.target not in gateway.lanes:
+            raise BadRequestError(
+                f"There is no backend '{wishes.target}' here; there are {', '.join(gateway.lanes)}.",
+                param="X-Target-Backend",
+                code="backend_not_found",
+            )
+        if client.watt_hours_per_day is not None and client.name is not None:
+            gateway.ledger.check(client.name, client.watt_hours_per_day)
+        if client.max_watts is not None:
+            wishes = replace(wishes, max_watts=min(client.max_watts, wishes.max_watts or client.max_watts))
+        return wishes
+
+    def _count(self, job: Job, decision: Decision) -> None:
+        metrics = self._gateway.metrics
+        metrics.workloads[job.workload] += 1
+        if decision.relaxed is not None:
+            metrics.relaxed[decision.relaxed.name.lower()] += 1
+        if decision.routes:
+            metrics.decisions[decision.routes[0].backend, decision.routes[0].rule] += 1
+
     async def refuse(self, error: IsothermError) -> None:
         """An error as the whole answer."""
         self.status = status_of(error)
@@ -138,7 +164,7 @@ class Visit:
         answer = await relay.open(job, decision, record, watch)
         failure: BackendError | None = None
         try:
-            await (self._stream if job.stream else self._whole)(answer, decision, watch)
+            await (self._stream if job.stream else self._whole)(job, answer, decision, watch)
         except BackendError as error:
             failure = error
             if not job.stream:
@@ -147,9 +173,9 @@ class Visit:
         finally:
             await relay.close(answer, record, failure)
 
-    async def _stream(self, answer: Answer, decision: Decision, watch: Watch) -> None:
+    async def _stream(self, job: Job, answer: Answer, decision: Decision, watch: Watch) -> None:
         send = self._send
-        headers = answer_headers(self._request_id, answer.route, decision, b"text/event-stream; charset=utf-8")
+        headers = answer_headers(job, answer.route, decision, b"text/event-stream; charset=utf-8")
         headers.append((b"cache-control", b"no-cache"))
         headers.append((b"x-accel-buffering", b"no"))
         self.status = 200
@@ -163,11 +189,11 @@ class Visit:
                 return
             block = await answer.next()
 
-    async def _whole(self, answer: Answer, decision: Decision, watch: Watch) -> None:  # noqa: ARG002 (as _stream)
+    async def _whole(self, job: Job, answer: Answer, decision: Decision, watch: Watch) -> None:  # noqa: ARG002
         while not answer.complete:
             await answer.next()
         content = orjson.dumps(answer.whole())
-        headers = answer_headers(self._request_id, answer.route, decision, b"application/json")
+        headers = answer_headers(job, answer.route, decision, b"application/json")
         self.status = 200
         await self._send_whole(200, headers, content)
 

@@ -18,7 +18,7 @@ from app.routing.decide import why_no_route
 from app.telemetry.decisions import Record
 from routers.door import Door, Visit
 from routers.head import answer_headers
-from routers.job import make_job
+from routers.job import Caller, make_job
 from routers.shapes.embeddings import SHAPE
 
 
@@ -34,18 +34,18 @@ class EmbeddingVisit(Visit):
         if job.body.get("encoding_format") == "base64":
             answer = _as_base64(answer, record.backend or "")
         route = next(route for route in decision.routes if route.backend == record.backend)
-        headers = answer_headers(self._request_id, route, decision, b"application/json")
+        headers = answer_headers(job, route, decision, b"application/json")
         self.status = 200
         await self._send_whole(200, headers, orjson.dumps(answer))
 
 
-def read(content: bytes, request_id: str, key_name: str | None) -> Job:
+def read(content: bytes, caller: Caller) -> Job:
     """Raises BadRequestError naming the field."""
     body = SHAPE.read(content)
     wanted = body["input"]
     texts = [wanted] if isinstance(wanted, str) else [text for text in wanted if isinstance(text, str)]
     longest = max(texts, key=len, default="")
-    return make_job(Capability.EMBED, body, request_id, key_name, texts=[longest])
+    return make_job(Capability.EMBED, body, caller, texts=[longest])
 
 
 def _as_base64(answer: dict[str, Any], backend: str) -> dict[str, Any]:

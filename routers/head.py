@@ -10,6 +10,7 @@ from starlette.types import Receive
 
 from app.domain.decision import Decision, Route
 from app.domain.errors import BadRequestError, TooLargeError
+from app.domain.job import Job
 
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._:-]{1,128}$")
 _MAX_REASON = 300
@@ -53,16 +54,20 @@ async def read_body(receive: Receive, declared: bytes | None, limit_bytes: int) 
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def answer_headers(request_id: str, route: Route, decision: Decision, content_type: bytes) -> Headers:
-    """Who answers and why, what it draws and how fast it usually begins; `unknown` where nobody knows."""
-    profile, seconds = route.candidate.profile, route.candidate.first_token_seconds
+def answer_headers(job: Job, route: Route, decision: Decision, content_type: bytes) -> Headers:
+    """Who answers and why, what it draws and how long it usually takes; `unknown` where nobody knows.
+
+    The latency is that of X-Max-Latency-Ms: to the first token of a stream, to the end of a whole answer.
+    """
+    candidate = route.candidate
+    watts, seconds = candidate.watts, candidate.latency_seconds(stream=job.stream, tokens=job.max_tokens)
     others = [other.backend for other in decision.routes if other.backend != route.backend]
     return [
         (b"content-type", content_type),
-        (b"x-request-id", request_id.encode("ascii")),
-        (b"x-backend-used", profile.id.encode("ascii")),
-        (b"x-routing-reason", _plain(route.reason)),
-        (b"x-estimated-power-watts", b"unknown" if profile.watts is None else b"%g" % profile.watts),
+        (b"x-request-id", job.request_id.encode("ascii")),
+        (b"x-backend-used", route.backend.encode("ascii")),
+        (b"x-routing-reason", _plain(decision.why(route))),
+        (b"x-estimated-power-watts", b"unknown" if watts is None else b"%g" % watts),
         (b"x-estimated-latency-ms", b"unknown" if seconds is None else b"%.1f" % (seconds * 1000)),
         (b"x-alternatives", _list(others)),
     ]
@@ -73,7 +78,7 @@ def _list(names: Iterable[str]) -> bytes:
 
 
 def _plain(text: str) -> bytes:
-    return text[:_MAX_REASON].encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+    return text[:_MAX_REASON].replace("°C", "C").encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
 
 
 def _too_large(limit_bytes: int) -> TooLargeError:

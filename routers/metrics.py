@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
+from app.telemetry.exposition import expose
 from routers.deps import AdminOnly, GatewayDep
 
 router = APIRouter(dependencies=[AdminOnly], tags=["metrics"])
@@ -14,4 +15,12 @@ router = APIRouter(dependencies=[AdminOnly], tags=["metrics"])
 @router.get("/metrics", response_class=Response)
 async def metrics(gateway: GatewayDep) -> Response:
     """Counters and gauges as they stand."""
-    return Response(gateway.metrics.expose(gateway.lanes.values()), headers={"content-type": CONTENT_TYPE_LATEST})
+    thermostat = gateway.thermostat
+    text = expose(
+        gateway.metrics,
+        gateway.lanes.values(),
+        thermostat.zones.values(),
+        thermostat.conditions.mode.name,
+        thermostat.regime.modes,
+    )
+    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from routers.deps import ClientDep
 from routers.shapes import chat, completions, embeddings
 from routers.shapes.shape import Shape
+from routers.wishes import SCHEMAS as WISHES
 
 _DOORS: dict[str, tuple[str, Shape]] = {
     "/v1/chat/completions": ("Answer a conversation, streamed or whole.", chat.SHAPE),
@@ -46,12 +47,10 @@ _ERROR = {
         }
     },
 }
-_REQUEST_ID = {
-    "name": "X-Request-ID",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
-}
+_HEADERS = [
+    {"name": name, "in": "header", "required": False, "schema": schema}
+    for name, schema in {"X-Request-ID": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"}, **WISHES}.items()
+]
 
 
 router = APIRouter()
@@ -94,7 +93,7 @@ def _door(summary: str, shape: Shape, schemas: dict[str, Any]) -> dict[str, Any]
     return {
         "summary": summary,
         "tags": ["openai"],
-        "parameters": [_REQUEST_ID],
+        "parameters": _HEADERS,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": {"description": "the answer", "content": answer}},
     }

@@ -1,6 +1,6 @@
 """What the README lists, made from the code: cog puts it in, `make check` sees that it is in step."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,6 +9,8 @@ from pydantic_core import PydanticUndefined
 
 from app.loader import load
 from app.main import create_app
+from app.thermal.sensor import KINDS as SENSORS
+from app.thermal.sensor import SensorSettings
 from backends.base import KINDS, BackendSettings
 from config.settings import Settings
 from routers.openapi import description
@@ -26,13 +28,18 @@ def endpoints() -> str:
 
 
 def settings() -> str:
-    """A table of all keys: those of every backend first, then what each kind adds."""
-    rows = [*_rows(Settings, "", leave_out={"backends"}), *_rows(BackendSettings, "backends[].")]
-    common = set(BackendSettings.model_fields)
-    for kind in sorted(KINDS):
-        model = load(kind, KINDS).Settings
-        rows += _rows(model, "backends[].", leave_out=common, note=f" ({kind})")
+    """A table of all keys: those of every backend and sensor first, then what each kind adds."""
+    rows = [*_rows(Settings, "", leave_out={"backends"})]
+    rows += _rows_of_kinds(SensorSettings, SENSORS, "zones[].sensor.")
+    rows += _rows_of_kinds(BackendSettings, KINDS, "backends[].")
     return "\n".join(["", "| key | default | what it does |", "|---|---|---|", *rows, ""])
+
+
+def _rows_of_kinds(common: type[BaseModel], kinds: Mapping[str, str], prefix: str) -> Iterator[str]:
+    yield from _rows(common, prefix)
+    for kind in sorted(kinds):
+        model = load(kind, kinds).Settings
+        yield from _rows(model, prefix, leave_out=set(common.model_fields), note=f" ({kind})")
 
 
 def keys(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from app.catalogue.catalogue import load_catalogue
 from app.commands.serve import CATALOGUE
 from app.wiring import read_backends
+from app.zones import read_sensors, regime
 from config.load import load_settings
 
 
@@ -21,6 +22,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], config
 def check(options: argparse.Namespace) -> int:
     """Raises ConfigurationError with the YAML path."""
     load_catalogue(CATALOGUE)
-    backends = read_backends(load_settings(options.file))
-    sys.stdout.write(f"{options.file} is good: {len(backends)} backends ({', '.join(one.id for one in backends)})\n")
+    settings = load_settings(options.file)
+    backends, zones = read_backends(settings), read_sensors(settings)
+    regime(settings.routing)
+    sys.stdout.write(f"{options.file} is good: {_named('backends', [one.id for one in backends])}")
+    sys.stdout.write(f", {_named('zones', list(zones))}, mode {settings.routing.mode}\n")
     return 0
+
+
+def _named(what: str, names: list[str]) -> str:
+    return f"{len(names)} {what} ({', '.join(names)})" if names else f"no {what}"

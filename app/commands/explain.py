@@ -21,6 +21,7 @@ from app.routing.explain import explain as in_words
 from app.wiring import model_finder
 from config.load import load_settings
 from routers.chat import read
+from routers.job import Caller
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], configuration: Path) -> None:
@@ -34,7 +35,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], config
 def explain(options: argparse.Namespace) -> int:
     """Starts the backends, asks each once how it is, decides, and stops them. Raises ConfigurationError."""
     messages = [{"role": "user", "content": options.prompt}]
-    job = read(orjson.dumps({"model": options.model, "messages": messages}), "explain", None)
+    job = read(orjson.dumps({"model": options.model, "messages": messages}), Caller("explain"))
     decision = asyncio.run(_decide(options.config, job))
     sys.stdout.write(in_words(decision))
     if not decision.routes:

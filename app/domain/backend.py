@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from app.domain.thermal import Zone
+
 
 class Capability(StrEnum):
     """What a job needs a backend to be able to do."""
@@ -60,12 +62,32 @@ def matches(model: str, patterns: tuple[str, ...]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """What the answers of one model on one backend have taught, as running means; None is unknown.
+
+    `first_token_seconds` is from taking a place to the first block, `tokens` the usual length of an answer, `seconds`
+    how long a place is taken, `joules_per_token` counts written tokens, `watts` is the mean power while it works.
+    """
+
+    first_token_seconds: float | None = None
+    tokens_per_second: float | None = None
+    tokens: float | None = None
+    seconds: float | None = None
+    joules_per_token: float | None = None
+    watts: float | None = None
+
+
+NOTHING_LEARNED = Learned()
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The facts about a backend that do not change while it runs.
 
     `honours` holds the request parameters that it can act on, for each capability that it has.
     `passes_extras` says that fields outside the API reach it as they came.
-    `watts` is what it draws when it works, None when nobody said.
+    `watts` is what it draws when it works, None when nobody said. `max_model_billions` is the largest model, in
+    billions of parameters, that it should be given.
     `concurrency` is how many jobs it takes at once and `queue` how many may wait for a place.
     """
 
@@ -80,7 +102,13 @@ class Profile:
     passes_extras: bool = False
     max_context: int | None = None
     watts: float | None = None
+    max_model_billions: float | None = None
     zone: str | None = None
+
+    @property
+    def meter(self) -> str:
+        """The name of what its energy is counted with: its zone's, or one of its own that no zone can have."""
+        return self.zone if self.zone is not None else f"backend {self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +130,9 @@ class Candidate:
     """One backend with one of its models, as things stand: all that a rule may look at.
 
     `serves` says whether it has the model at all. `preference` is the place of the model in the alias that was
-    asked for, 0 for the first. `retry_seconds` is how long its breaker stays open, `ailment` why.
+    asked for, 0 for the first. `ahead` is how many in its line would be served before this job, `wait_seconds` how long
+    that takes at its usual pace (None when nothing was learned yet). `retry_seconds` is how long its breaker stays
+    open, `ailment` why. `zone` is None for a backend that heats none that is known.
     """
 
     profile: Profile
@@ -110,8 +140,37 @@ class Candidate:
     serves: bool = True
     health: Health = Health.CLOSED
     busy: int = 0
-    waiting: int = 0
+    ahead: int = 0
+    wait_seconds: float | None = 0.0
     preference: int = 0
-    first_token_seconds: float | None = None
+    learned: Learned = NOTHING_LEARNED
+    zone: Zone | None = None
     retry_seconds: float = 0.0
     ailment: str = ""
+
+    @property
+    def watts(self) -> float | None:
+        """What it draws when it works: as configured, else as learned."""
+        return self.learned.watts if self.profile.watts is None else self.profile.watts
+
+    def latency_seconds(self, *, stream: bool, tokens: int | None) -> float | None:
+        """How long the caller would wait: for the first token of a stream, for the whole of anything else.
+
+        `tokens` is how long the answer may get; its usual length counts where that is not said. None is unknown.
+        """
+        learned = self.learned
+        if learned.first_token_seconds is None or self.wait_seconds is None:
+            return None
+        began = self.wait_seconds + learned.first_token_seconds
+        if stream:
+            return began
+        writing = self.writing_seconds(tokens)
+        return None if writing is None else began + writing
+
+    def writing_seconds(self, tokens: int | None) -> float | None:
+        """How long an answer takes from its first token to its last; None is unknown."""
+        learned = self.learned
+        length = min(tokens, learned.tokens or tokens) if tokens is not None else learned.tokens
+        if length is None or not learned.tokens_per_second:
+            return None
+        return length / learned.tokens_per_second

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from app.domain.backend import Candidate
+
+
+class Precedence(IntEnum):
+    """Who said no: what stands further up wins, and what stands at the bottom gives way first.
+
+    `CANNOT` and `SAFETY` (it can't be done, or would harm) never give way. The limits of the mode and of the request do
+    when they leave nothing and the configuration relaxes them. A default always does.
+    """
+
+    CANNOT = 0
+    SAFETY = 1
+    MODE = 2
+    REQUEST = 3
+    DEFAULT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +27,7 @@ class Verdict:
     """One rule's opinion of one candidate: a rejection, or a penalty (more is worse), with its reason.
 
     `param` names the request field that made a rejection, where the caller could mend it by leaving it out.
+    `precedence` is that of a rejection; its `penalty` is how far the candidate is beyond a limit that gave way.
     """
 
     rule: str
@@ -19,6 +35,7 @@ class Verdict:
     penalty: float = 0.0
     reject: bool = False
     param: str | None = None
+    precedence: Precedence = Precedence.CANNOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +69,18 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The routes to try, best first, and those that were rejected."""
+    """The routes to try, best first, and those that were rejected.
+
+    `mode` is the efficiency mode that it was made in. `relaxed` says that rejections down to this precedence gave way,
+    because nothing else was left.
+    """
 
     routes: tuple[Route, ...]
     rejected: tuple[Route, ...] = ()
+    mode: str = ""
+    relaxed: Precedence | None = None
+
+    def why(self, route: Route) -> str:
+        """Why this route, in words: the opinion of it that counted most, and what spoke against those that are out."""
+        out = [other for other in self.rejected if other.candidate.serves and other.backend != route.backend]
+        return "; ".join([route.reason, *(f"not {other.backend}: {other.reason}" for other in out)])

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from app.domain.backend import Candidate, Capability, ServedModel
 from app.domain.decision import Route
 from app.domain.job import Job
-from app.routing.decide import decide
-from app.routing.rules.serves_model import judge as serves_model
+from app.domain.thermal import Zone
+from app.routing.rules.serves_model import absent
 from backends.lane import Lane
 
 _REMEMBERED = 1024
@@ -26,7 +26,7 @@ class Directory:
         self._resolved: dict[tuple[str, Capability], tuple[list[Offer], tuple[Route, ...]]] = {}
         self._changes = -1
 
-    def look(self, job: Job) -> tuple[list[Candidate], tuple[Route, ...]]:
+    def look(self, job: Job, zones: Mapping[str, Zone]) -> tuple[list[Candidate], tuple[Route, ...]]:
         """The backends that have the model, as they stand now; and those that don't, rejected once and for all."""
         changes = sum([lane.changed for lane in self._lanes.values()])
         if changes != self._changes or len(self._resolved) > _REMEMBERED:
@@ -36,11 +36,15 @@ class Directory:
         found = self._resolved.get(key)
         if found is None:
             offers = list(self._resolve(*key))
-            absent = [lane.candidate(name, None, 0) for lane, name, served, _ in offers if served is None]
-            rejected = decide(job, absent, (serves_model,)).rejected
+            without = [(lane, name) for lane, name, served, _ in offers if served is None]
+            rejected = tuple(absent(lane.candidate(name, None, 0)) for lane, name in without)
             found = self._resolved[key] = [offer for offer in offers if offer[2] is not None], rejected
         offers, rejected = found
-        return [lane.candidate(name, served, place) for lane, name, served, place in offers], rejected
+        candidates = [
+            lane.candidate(name, served, place, zones.get(lane.profile.zone or ""), job.priority)
+            for lane, name, served, place in offers
+        ]
+        return candidates, rejected
 
     def names(self) -> dict[str, tuple[str, int]]:
         """Every served model and alias, with who owns it and since when (Unix seconds, 0 when unknown)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from app.domain.backend import Capability
@@ -12,9 +12,12 @@ from app.domain.job import Job
 from app.relay.answer import Answer
 from app.relay.fan_out import fan_out
 from app.relay.last_resort import last_resort
+from app.relay.stay import Stay
 from app.relay.transcript import with_role
 from app.relay.watch import Watch, Watchman
 from app.telemetry.decisions import Record
+from app.telemetry.energy import Meter
+from app.telemetry.ledger import Ledger
 from app.telemetry.metrics import Metrics
 from backends.base import Embeds
 from backends.lane import Lane
@@ -24,12 +27,27 @@ T = TypeVar("T")
 
 
 class Relay:
-    """One for the gateway; `lanes` by backend id."""
+    """One for the gateway; `lanes` by backend id, `meters` by the names that profiles have for them."""
 
-    def __init__(self, lanes: Mapping[str, Lane], watchman: Watchman, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        lanes: Mapping[str, Lane],
+        watchman: Watchman,
+        metrics: Metrics,
+        meters: Mapping[str, Meter],
+        ledger: Ledger,
+        open_answers: dict[Answer, tuple[Decision, Stay]],
+    ) -> None:
         self._lanes = lanes
         self._watchman = watchman
         self._metrics = metrics
+        self._meters = meters
+        self._ledger = ledger
+        self._open = open_answers
+
+    def running(self) -> Iterable[tuple[Route, Decision]]:
+        """Where each open answer is, and where it might have been."""
+        return [(answer.route, decision) for answer, (decision, _) in self._open.items()]
 
     def watch(self) -> Watch:
         """Clocks for the current task; whoever got them must give them to `forget`."""
@@ -44,8 +62,8 @@ class Relay:
         Raises what the last route said: JobRejectedError, RateLimitedError, BackendTimeoutError, BackendRefusedError.
         """
 
-        async def begin(route: Route, lane: Lane) -> Answer:
-            answer = Answer(route, _blocks(job, route, lane), watch, include_usage=job.include_usage)
+        async def begin(route: Route, stay: Stay) -> Answer:
+            answer = Answer(route, _blocks(job, route, stay.lane), watch, include_usage=job.include_usage)
             try:
                 while not answer.first:
                     answer.first = await answer.next()
@@ -60,37 +78,42 @@ class Relay:
             watch.started = True
             return answer
 
-        answer = await self._first_that_takes(decision, record, watch, begin)
-        self._began(answer.route, record, watch)
+        answer, stay = await self._first_that_takes(job, decision, record, watch, begin)
+        self._began(answer.route, stay, record)
+        self._open[answer] = decision, stay
         return answer
 
     async def close(self, answer: Answer, record: Record, error: BackendError | None) -> None:
         """Let go of an answer that was read to its end, broke with `error`, or was left by its client."""
-        lane = self._lanes[answer.route.backend]
+        _, stay = self._open.pop(answer)
         try:
             await answer.aclose()
         finally:
-            lane.leave()
             record.usage = answer.usage
-            self._ended(lane, record, "broken" if error else "completed" if answer.complete else "left", error)
+            self._ended(stay, record, "broken" if error else "completed" if answer.complete else "left", error)
 
     async def embed(self, job: Job, decision: Decision, record: Record, watch: Watch) -> dict[str, Any]:
         """The whole answer of an embeddings job. Raises as `open` does."""
 
-        async def begin(route: Route, lane: Lane) -> dict[str, Any]:
-            embeds = cast(Embeds, lane.backend)  # a rule has seen that it can
+        async def begin(route: Route, stay: Stay) -> dict[str, Any]:
+            embeds = cast(Embeds, stay.lane.backend)  # a rule has seen that it can
             answer = await watch.guard(embeds.embed(job.to(route.model)))
-            self._began(route, record, watch)
+            self._began(route, stay, record)
             record.usage = answer.get("usage")
-            self._ended(lane, record, "completed", None)
-            lane.leave()
+            self._ended(stay, record, "completed", None)
             return answer
 
-        return await self._first_that_takes(decision, record, watch, begin)
+        answer, _ = await self._first_that_takes(job, decision, record, watch, begin)
+        return answer
 
     async def _first_that_takes(
-        self, decision: Decision, record: Record, watch: Watch, begin: Callable[[Route, Lane], Awaitable[T]]
-    ) -> T:
+        self,
+        job: Job,
+        decision: Decision,
+        record: Record,
+        watch: Watch,
+        begin: Callable[[Route, Stay], Awaitable[T]],
+    ) -> tuple[T, Stay]:
         failures: list[BackendError] = []
         rejecting: set[str] = set()  # kinds that found fault with the job: their like will find the same
         for route in decision.routes:
@@ -101,8 +124,8 @@ class Relay:
             if failures and watch.out_of_time():
                 continue
             try:
-                await watch.in_line(lane.enter())
-                return await self._attempt(route, lane, begin)
+                await self._take_a_place(lane, job, record, watch)
+                return await self._attempt(route, lane, record, begin)
             except BackendError as error:
                 record.attempts.append((route.backend, error.message))
                 self._metrics.answers[route.backend, "refused"] += 1
@@ -111,40 +134,62 @@ class Relay:
                     rejecting.add(lane.profile.kind)
         raise last_resort(failures)
 
-    async def _attempt(self, route: Route, lane: Lane, begin: Callable[[Route, Lane], Awaitable[T]]) -> T:
-        """One route, with a place in its lane; the place is kept only if the answer begins."""
+    async def _take_a_place(self, lane: Lane, job: Job, record: Record, watch: Watch) -> None:
+        """At once where there is one; else the record tells how long the line was."""
+        if lane.busy < lane.profile.concurrency:
+            await lane.enter(job.priority)
+            return
+        record.line = lane.place(job.priority)
+        since = self._watchman.clock()
         try:
-            now = self._watchman.clock()
-            if not lane.breaker.admit(now):
-                raise BackendRefusedError(route.backend, lane.breaker.reason or "is on trial, and busy with it")
-            return await begin(route, lane)
-        except BaseException as error:
+            await watch.in_line(lane.enter(job.priority))
+        finally:
+            waited_seconds = self._watchman.clock() - since
+            record.waited_seconds += waited_seconds
+        self._metrics.wait_seconds[lane.profile.id].observe(waited_seconds)
+
+    async def _attempt(
+        self, route: Route, lane: Lane, record: Record, begin: Callable[[Route, Stay], Awaitable[T]]
+    ) -> tuple[T, Stay]:
+        """One route, with a place in its lane; the place is kept only if the answer begins."""
+        now = self._watchman.clock()
+        if not lane.breaker.admit(now):
             lane.leave()
+            raise BackendRefusedError(route.backend, lane.breaker.reason or "is on trial, and busy with it")
+        meter = self._meters[lane.profile.meter]
+        stay = Stay(route, lane, record, meter, self._metrics, self._ledger, now)
+        try:
+            return await begin(route, stay), stay
+        except BaseException as error:
+            stay.end(self._watchman.clock())
             if isinstance(error, BackendError) and not isinstance(error, BackendBusyError | JobRejectedError):
                 lane.breaker.failed(self._watchman.clock(), error.message)
             else:
                 lane.breaker.abandoned()
             raise
 
-    def _began(self, route: Route, record: Record, watch: Watch) -> None:
-        seconds = watch.clock() - record.started
-        record.backend, record.model, record.first_chunk_seconds = route.backend, route.model, seconds
-        self._lanes[route.backend].began(route.model, seconds)
-        self._metrics.first_chunk_seconds[route.backend].observe(seconds)
+    def _began(self, route: Route, stay: Stay, record: Record) -> None:
+        now = self._watchman.clock()
+        record.backend, record.model, record.first_chunk_seconds = route.backend, route.model, now - record.started
+        stay.begin(now)
+        self._metrics.first_chunk_seconds[route.backend].observe(now - record.started)
 
-    def _ended(self, lane: Lane, record: Record, outcome: str, error: BackendError | None) -> None:
-        now, name = self._watchman.clock(), lane.profile.id
+    def _ended(self, stay: Stay, record: Record, outcome: str, error: BackendError | None) -> None:
+        """Close the books: what was learned, what became of it; the place is free again."""
+        lane, now, usage = stay.lane, self._watchman.clock(), record.usage or {}
         if outcome == "completed":
             lane.breaker.succeeded()
+            stay.complete(now, usage.get("completion_tokens"))
         elif error is not None:
             lane.breaker.failed(now, error.message)
         else:
             lane.breaker.abandoned()
         record.end(outcome, now, error.message if error else None)
-        metrics, usage = self._metrics, record.usage or {}
+        metrics, name = self._metrics, lane.profile.id
         metrics.answers[name, outcome] += 1
         metrics.prompt_tokens[name] += usage.get("prompt_tokens") or 0
         metrics.completion_tokens[name] += usage.get("completion_tokens") or 0
+        stay.end(now)
 
 
 def _blocks(job: Job, route: Route, lane: Lane) -> AsyncGenerator[bytes, None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.domain.decision import Decision, Route
 from app.domain.job import Job
+from app.telemetry.energy import Energy
 
 
 class Record:
@@ -17,20 +18,26 @@ class Record:
     __slots__ = (
         "attempts",
         "backend",
+        "background",
         "decision",
         "endpoint",
+        "energy",
         "error",
         "first_chunk_seconds",
         "key_name",
+        "line",
         "model",
         "model_asked",
         "outcome",
+        "priority",
         "request_id",
         "seconds",
         "started",
         "stream",
         "usage",
+        "waited_seconds",
         "wall_started",
+        "workload",
     )
 
     def __init__(self, job: Job, started: float) -> None:
@@ -39,12 +46,18 @@ class Record:
         self.model_asked = job.model
         self.stream = job.stream
         self.key_name = job.key_name
+        self.workload = job.workload
+        self.priority = job.priority
+        self.background = job.background
         self.decision: Decision | None = None
         self.attempts: list[tuple[str, str]] = []
         self.backend: str | None = None
         self.model: str | None = None
         self.started = started
         self.wall_started = time.time()
+        self.line: tuple[int, float | None] | None = None
+        self.waited_seconds = 0.0
+        self.energy: Energy | None = None
         self.first_chunk_seconds: float | None = None
         self.seconds: float | None = None
         self.usage: dict[str, Any] | None = None
@@ -66,6 +79,12 @@ class Record:
             "model_asked": self.model_asked,
             "key": self.key_name,
             "stream": self.stream,
+            "workload": self.workload,
+            "priority": self.priority.word,
+            "background": self.background,
+            "mode": decision.mode if decision else None,
+            "relaxed": decision.relaxed.name.lower() if decision and decision.relaxed else None,
+            "queue": self._queue(),
             "outcome": self.outcome,
             "error": self.error,
             "backend": self.backend,
@@ -73,10 +92,33 @@ class Record:
             "first_chunk_seconds": _rounded(self.first_chunk_seconds),
             "seconds": _rounded(self.seconds),
             "usage": self.usage,
+            "energy": describe_energy(self.energy),
             "failed_attempts": [{"backend": backend, "reason": reason} for backend, reason in self.attempts],
             "routes": [describe_route(route) for route in decision.routes] if decision else [],
             "rejected": [describe_route(route) for route in decision.rejected] if decision else [],
         }
+
+    def _queue(self) -> dict[str, Any] | None:
+        """The line that it had to stand in; null when there was none."""
+        if self.line is None:
+            return None
+        ahead, wait_seconds = self.line
+        return {
+            "ahead": ahead,
+            "estimated_wait_seconds": _rounded(wait_seconds),
+            "waited_seconds": _rounded(self.waited_seconds),
+        }
+
+
+def describe_energy(energy: Energy | None) -> dict[str, Any] | None:
+    """Joules with their error and their source; null until the last joule is settled."""
+    if energy is None:
+        return None
+    return {
+        "joules": _rounded(energy.joules),
+        "error_joules": _rounded(energy.error_joules),
+        "source": energy.source,
+    }
 
 
 def describe_route(route: Route) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 import time
 from collections import deque
@@ -20,6 +21,7 @@ import orjson
 
 from app.domain.errors import BackendRefusedError, BackendStartingError
 from backends.upstream.refusal import safe
+from backends.workers.duty import Duty
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Child:
         self._ending: asyncio.Task[None] | None = None
         self._last_words: deque[str] = deque(maxlen=5)
         self._ended_before = False
+        self._duty = Duty(self._send_signal, pause)
 
     async def start(self) -> None:
         """Begin, and keep it going until `stop`."""
@@ -72,6 +75,7 @@ class Child:
 
     async def stop(self) -> None:
         """Ask it to leave, insist after a few seconds."""
+        self._duty.set(1)
         if self._keeper is not None:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -85,6 +89,14 @@ class Child:
         if self.ready is None or self._process is None or self._process.stdin is None:
             raise self.absence()
         self._process.stdin.write(orjson.dumps(line) + b"\n")
+
+    def pace(self, duty: float) -> None:
+        """Work only this share of the time, again too when it was started anew; from `start` to `stop`.
+
+        The program must have called `end_with_parent` before it says that it is ready.
+        """
+        if self._keeper is not None:
+            self._duty.set(duty)
 
     def absence(self) -> BackendRefusedError:
         """Why there is nobody to talk to: it is still loading, or it ended."""
@@ -154,8 +166,14 @@ class Child:
             if text := line.decode("utf-8", "replace").strip():
                 self._last_words.append(text[:300])
 
+    def _send_signal(self, number: signal.Signals) -> None:
+        """Only while it is ready: before that nothing may end it with the gateway, after that it is to leave."""
+        if self.ready is not None and self._process is not None:
+            _send_signal(self._process, number)
+
     async def _end(self, process: asyncio.subprocess.Process, listener: asyncio.Task[None]) -> None:
         """A task of its own: whoever stops us amid it waits for it."""
+        _send_signal(process, signal.SIGCONT)  # who is stopped can't leave
         if process.stdin is not None:
             process.stdin.close()
         try:
@@ -168,3 +186,10 @@ class Child:
         await asyncio.wait([listener], timeout=_LAST_WORDS_SECONDS)
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)
+
+
+def _send_signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Nothing to one that has ended: its number may be another's by now."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)

@@ -36,6 +36,10 @@ class Jobs:
     async def stop(self) -> None:
         await self._child.stop()
 
+    def pace(self, duty: float) -> None:
+        """Work only this share of the time."""
+        self._child.pace(duty)
+
     @property
     def pid(self) -> int | None:
         return self._child.pid

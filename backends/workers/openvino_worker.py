@@ -32,7 +32,9 @@ def main() -> None:
     from backends.workers.openvino_batching import Batching
     from backends.workers.openvino_engine import ENGINE_ERRORS, words
     from backends.workers.openvino_stateful import Stateful
+    from backends.workers.orphan import end_with_parent
 
+    end_with_parent()
     try:
         import openvino_genai as genai
 

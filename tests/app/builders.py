@@ -10,8 +10,10 @@ import orjson
 from app.domain.backend import Candidate, Capability, Hardware, ModelPatterns, Profile, ServedModel
 from app.domain.decision import Decision, Route
 from app.domain.job import Job
+from app.domain.mode import Conditions, Mode
 from app.domain.parameters import OFFICIAL
 from app.domain.sse import encode, payloads
+from app.domain.thermal import Reading, ThermalState, TripPoints, Zone
 from app.relay.answer import Answer
 from backends.lane import Lane
 from tests.fakes.backend import ScriptedBackend, ScriptedSettings
@@ -41,10 +43,44 @@ def profile(name: str = "box", **facts: Any) -> Profile:
 
 
 def candidate(name: str = "box", model: ServedModel | str = "small", **facts: Any) -> Candidate:
-    """Facts about the backend are those of `Profile`, all others those of `Candidate`."""
-    of_profile = {key: facts.pop(key) for key in tuple(facts) if key in Profile.__slots__}
+    """Facts about the backend are those of `Profile`, all others, and `zone`, those of `Candidate`."""
+    of_profile = {key: facts.pop(key) for key in tuple(facts) if key in Profile.__slots__ and key != "zone"}
+    heated: Zone | None = facts.get("zone")
     served = ServedModel(model) if isinstance(model, str) else model
-    return Candidate(profile(name, **of_profile), served, **facts)
+    return Candidate(profile(name, zone=heated and heated.id, **of_profile), served, **facts)
+
+
+def zone(name: str = "gpu", celsius: float | None = 50.0, **facts: Any) -> Zone:
+    """In the state that its temperature makes it; facts about the measurement are those of `Reading`."""
+    of_reading = {key: facts.pop(key) for key in tuple(facts) if key in Reading.__slots__}
+    trips = facts.setdefault("trips", TripPoints())
+    facts.setdefault("state", _state(celsius, trips))
+    return Zone(name, since=0.0, reading=Reading(0.0, celsius=celsius, **of_reading), **facts)
+
+
+def _state(celsius: float | None, trips: TripPoints) -> ThermalState:
+    if celsius is None:
+        return ThermalState.UNKNOWN
+    points = {
+        ThermalState.SHUTDOWN: trips.shutdown,
+        ThermalState.CRITICAL: trips.critical,
+        ThermalState.WARNING: trips.warning,
+    }
+    return next((state for state, point in points.items() if celsius >= point), ThermalState.NOMINAL)
+
+
+def mode(name: str = "any", **facts: Any) -> Mode:
+    """A mode that allows everything, and likes what the other builders make best."""
+    order = (Hardware.CPU, *(each for each in Hardware if each is not Hardware.CPU))
+    told: dict[str, Any] = {"order": order, "max_watts": None, "max_fan_percent": 100, "max_celsius": 1000, **facts}
+    return Mode(name, **told)
+
+
+def conditions(now: Mode | None = None, **facts: Any) -> Conditions:
+    """The mode in force is also the quick and the frugal one, where they are not told."""
+    now = now or mode()
+    told: dict[str, Any] = {"why": "a test wants it", "quick": now, "frugal": now, **facts}
+    return Conditions(now, **told)
 
 
 def lane(name: str = "box", clock: FakeClock | None = None, **settings: Any) -> tuple[Lane, ScriptedBackend]:

@@ -33,7 +33,7 @@ class ScriptedSettings(BackendSettings):
 class ScriptedBackend:
     """`served` is what a probe finds, or the error that it raises; `script` the answer to a job.
 
-    `asked` are the jobs that came, `closed` how many answers have been let go of.
+    `asked` are the jobs that came, `closed` how many answers have been let go of, `duties` the paces that it was told.
     """
 
     Settings = ScriptedSettings
@@ -50,6 +50,8 @@ class ScriptedBackend:
         self.probes = 0
         self.running = False
         self.starts = 0
+        self.paceable = True
+        self.duties: list[float] = []
 
     async def start(self) -> None:
         self.running = True
@@ -57,6 +59,9 @@ class ScriptedBackend:
 
     async def stop(self) -> None:
         self.running = False
+
+    def pace(self, duty: float) -> None:
+        self.duties.append(duty)
 
     async def probe(self) -> tuple[ServedModel, ...]:
         """Waits for `gate`."""

@@ -191,10 +191,17 @@ async def running(*backends: Mapping[str, Any], settled: bool = True, **sections
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, read_settings: Callable[[], Settings] | None = None, *, settled: bool = True
+    settings: Settings,
+    read_settings: Callable[[], Settings] | None = None,
+    *,
+    settled: bool = True,
+    **clocks: Callable[[], Any],
 ) -> AsyncIterator[RunningGateway]:
-    """The real app in the real server, in the test's own loop; `settled` waits for each backend's first probe."""
-    app = create_app(settings, Path, read_settings)
+    """The real app in the real server, in the test's own loop; `settled` waits for each backend's first probe.
+
+    `clocks` are those of `create_app`, the real ones by default.
+    """
+    app = create_app(settings, Path, read_settings, **clocks)
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def on_ready(url: str) -> None:

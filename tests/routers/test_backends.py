@@ -54,10 +54,11 @@ async def test_what_ails_a_backend_is_said_without_its_address_or_key() -> None:
 async def test_what_was_learned_of_a_backend_is_shown() -> None:
     async with OpenAiServer() as server, running(backend("openai", server)) as gateway:
         await gateway.post(CHAT)
-        seconds = (await gateway.backends())["box"]["first_token_seconds"]
+        learned = (await gateway.backends())["box"]["learned"]
 
-    assert list(seconds) == ["small"]
-    assert 0 < seconds["small"] < 5
+    assert list(learned) == ["small"]
+    assert 0 < learned["small"]["first_token_seconds"] < 5
+    assert learned["small"]["joules_per_token"] is None
 
 
 async def test_a_running_answer_takes_a_place_and_gives_it_back() -> None:

@@ -148,7 +148,7 @@ async def test_what_one_backend_can_not_honour_goes_to_one_that_can(kind: str, n
         async with running(first) as gateway:
             alone = await gateway.post(CHAT, model=server.model, **ASKING[name])
         able.model = server.model
-        async with running(first, backend("openai", able, id="able", tier=5)) as gateway:
+        async with running(first, backend("openai", able, id="able", tier=5, hardware="cloud")) as gateway:
             usual = await gateway.post(CHAT, model=server.model)
             served = await gateway.post(CHAT, model=server.model, **ASKING[name])
 

@@ -44,7 +44,8 @@ async def test_a_decision_tells_the_whole_story_of_a_request() -> None:
     assert record["usage"]["total_tokens"] == 12
     assert [route["backend"] for route in record["routes"]] == ["box", "spare"]
     assert record["routes"][1]["verdicts"] == [
-        {"rule": "prefer-tier", "reason": "tier 2", "penalty": 2.0, "reject": False}
+        {"rule": "mode-order", "reason": "cpu is choice 4 of balanced", "penalty": 30.0, "reject": False},
+        {"rule": "prefer-tier", "reason": "tier 2", "penalty": 2.0, "reject": False},
     ]
     (rejected,) = record["rejected"]
     assert rejected["backend"] == "other"

@@ -140,7 +140,7 @@ async def test_first_choices_are_counted_with_the_rule_that_weighed_most() -> No
             await gateway.post(CHAT, model="nothing")
             seen = await scrape(gateway)
 
-    assert seen.value("isotherm_routing_decisions_total", backend="box", rule="prefer-tier") == 2
+    assert seen.value("isotherm_routing_decisions_total", backend="box", rule="mode-order") == 2
     assert len(seen.labels("isotherm_routing_decisions_total")) == 1
 
 

@@ -32,6 +32,8 @@ DOORS = {
     *(("post", path) for path in (CHAT, COMPLETE, EMBED)),
     *(("get", path) for path in ("/v1/models", "/v1/models/{model}", "/health/live", "/health/ready", "/metrics")),
     *(("get", path) for path in ("/admin/backends", "/admin/decisions", "/admin/decisions/{request_id}")),
+    *(("get", path) for path in ("/admin/zones", "/admin/zones/{zone_id}", "/admin/mode")),
+    *(("put", path) for path in ("/admin/zones/{zone_id}", "/admin/mode")),
     ("post", "/admin/reload"),
 }
 _EXAMPLES = 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.domain.backend import Candidate, Capability
 from app.domain.decision import Verdict
 from app.domain.job import Job
+from app.domain.mode import Conditions
 
 _DOES = {
     Capability.CHAT: "answer a conversation",
@@ -13,7 +14,7 @@ _DOES = {
 }
 
 
-def judge(job: Job, candidate: Candidate) -> Verdict | None:
+def judge(job: Job, candidate: Candidate, conditions: Conditions) -> Verdict | None:  # noqa: ARG001 (all are asked alike)
     profile, model = candidate.profile, candidate.model
     honours = profile.honours.get(job.capability)
     if honours is None or job.capability not in (model.capabilities or profile.honours):

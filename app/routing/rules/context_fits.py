@@ -5,16 +5,17 @@ from __future__ import annotations
 from app.domain.backend import Candidate, Capability
 from app.domain.decision import Verdict
 from app.domain.job import Job
+from app.domain.mode import Conditions
+from app.routing.weights import DOUBTFUL
 
 # Only the model's tokenizer knows how many tokens a text has. English runs at about four bytes a token; no
 # common tokenizer packs ordinary text into fewer than one token per twelve.
 _TYPICAL_BYTES_PER_TOKEN = 4
 _MOST_BYTES_PER_TOKEN = 12
-_PENALTY = 5.0
 _HOLDS_THE_PROMPT = {Capability.CHAT: "messages", Capability.COMPLETE: "prompt", Capability.EMBED: "input"}
 
 
-def judge(job: Job, candidate: Candidate) -> Verdict | None:
+def judge(job: Job, candidate: Candidate, conditions: Conditions) -> Verdict | None:  # noqa: ARG001 (all are asked alike)
     context = candidate.model.context or candidate.profile.max_context
     if context is None:
         return None
@@ -24,5 +25,5 @@ def judge(job: Job, candidate: Candidate) -> Verdict | None:
         return Verdict("context-fits", reason, reject=True, param=_HOLDS_THE_PROMPT[job.capability])
     likely = job.prompt_bytes // _TYPICAL_BYTES_PER_TOKEN + (job.max_tokens or 0)
     if likely > context:
-        return Verdict("context-fits", f"about {likely} tokens may not fit its {context}", penalty=_PENALTY)
+        return Verdict("context-fits", f"about {likely} tokens may not fit its {context}", penalty=DOUBTFUL)
     return None

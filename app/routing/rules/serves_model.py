@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from app.domain.backend import Candidate
-from app.domain.decision import Verdict
+from app.domain.decision import Route, Verdict
 from app.domain.job import Job
+from app.domain.mode import Conditions
+from app.routing.weights import ALIAS_PLACE, NOT_PREFERRED
 
-_PENALTY_PER_PLACE = 10.0  # a later choice of the alias is a last resort, whatever its tier
-_PENALTY_NOT_PREFERRED = 0.25
 
-
-def judge(job: Job, candidate: Candidate) -> Verdict | None:
-    name, patterns = candidate.model.name, candidate.profile.patterns
+def judge(job: Job, candidate: Candidate, conditions: Conditions) -> Verdict | None:  # noqa: ARG001 (all are asked alike)
     if not candidate.serves:
-        return Verdict("serves-model", f"does not serve '{name}'", reject=True)
+        return _does_not_serve(candidate)
+    name, patterns = candidate.model.name, candidate.profile.patterns
     if candidate.preference:
         place = candidate.preference + 1
-        penalty = _PENALTY_PER_PLACE * candidate.preference
+        penalty = ALIAS_PLACE * candidate.preference
         return Verdict("serves-model", f"'{name}' is choice {place} for '{job.model}'", penalty=penalty)
     if patterns.preferred and not patterns.prefer(name):
-        return Verdict("serves-model", f"'{name}' is not among its preferred models", penalty=_PENALTY_NOT_PREFERRED)
+        return Verdict("serves-model", f"'{name}' is not among its preferred models", penalty=NOT_PREFERRED)
     return None
+
+
+def absent(candidate: Candidate) -> Route:
+    """The rejection of a backend that does not have the model: so under all conditions, whatever the job."""
+    verdict = _does_not_serve(candidate)
+    return Route(candidate, (verdict,), 0.0, verdict)
+
+
+def _does_not_serve(candidate: Candidate) -> Verdict:
+    return Verdict("serves-model", f"does not serve '{candidate.model.name}'", reject=True)

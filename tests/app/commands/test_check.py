@@ -32,7 +32,7 @@ def test_a_good_file_is_called_good_and_its_backends_are_named(file: Path, capsy
     file.write_text(GOOD)
 
     assert run("check", str(file)) == 0
-    assert capsys.readouterr().out == f"{file} is good: 2 backends (one, two)\n"
+    assert capsys.readouterr().out == f"{file} is good: 2 backends (one, two), no zones, mode balanced\n"
 
 
 def test_the_default_configuration_is_good(capsys: pytest.CaptureFixture[str]) -> None:

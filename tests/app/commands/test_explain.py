@@ -34,12 +34,14 @@ async def test_the_decision_about_auto_is_printed_with_every_verdict(file: Path)
 
     lines = ended.out.splitlines()
     assert ended.code == 0
-    assert lines[0] == "1. small with small: penalty 1"
-    assert lines[1].split() == ["prefer-tier", "+1", "tier", "1"]
-    assert lines[2] == "2. large with small: penalty 2"
-    assert lines[4] == "-  dead with small: rejected"
-    assert "healthy" in lines[5]
-    assert "can't be reached: Connection refused" in lines[5]
+    assert lines[0] == "mode balanced"
+    assert lines[1] == "1. small with small: penalty 31"
+    assert lines[2].split()[:2] == ["mode-order", "+30"]
+    assert lines[3].split() == ["prefer-tier", "+1", "tier", "1"]
+    assert lines[4] == "2. large with small: penalty 32"
+    assert lines[7] == "-  dead with small: rejected"
+    assert "healthy" in lines[8]
+    assert "can't be reached: Connection refused" in lines[8]
 
 
 async def test_a_model_that_nobody_serves_is_said_and_the_command_fails(file: Path) -> None:

@@ -13,7 +13,7 @@ from tests.app.builders import job, lane
 
 def offers(directory: Directory, model: str, capability: Capability = Capability.CHAT) -> list[tuple[str, str, int]]:
     """(backend, model, place in the alias) of every candidate that has it."""
-    found, _ = directory.look(job(capability, model))
+    found, _ = directory.look(job(capability, model), {})
     return [(each.profile.id, each.model.name, each.preference) for each in found]
 
 
@@ -31,7 +31,7 @@ def test_a_name_is_had_from_every_backend_that_serves_it_in_the_order_of_the_con
 
 
 def test_a_backend_without_the_model_is_rejected_with_the_reason() -> None:
-    found, absent = directory(a=("x",), b=("y",)).look(job(model="x"))
+    found, absent = directory(a=("x",), b=("y",)).look(job(model="x"), {})
 
     assert [each.profile.id for each in found] == ["a"]
     assert [(route.backend, route.reason) for route in absent] == [("b", "serves-model: does not serve 'x'")]
@@ -66,7 +66,7 @@ def test_of_several_models_an_alias_takes_one_that_can_do_the_job() -> None:
 
 
 def test_an_alias_that_matches_nothing_of_a_backend_leaves_it_rejected() -> None:
-    found, absent = directory({"fast": ("x",)}, a=("y",)).look(job(model="fast"))
+    found, absent = directory({"fast": ("x",)}, a=("y",)).look(job(model="fast"), {})
 
     assert (found, [route.model for route in absent]) == ([], ["fast"])
 
@@ -85,18 +85,18 @@ def test_what_a_name_stands_for_follows_the_backends_models() -> None:
 def test_what_was_remembered_still_shows_the_backend_as_it_is_now() -> None:
     box, _ = lane("box")
     found = Directory({"box": box}, {})
-    assert found.look(job())[0][0].busy == 0
+    assert found.look(job(), {})[0][0].busy == 0
 
     box.busy = 3
 
-    assert found.look(job())[0][0].busy == 3
+    assert found.look(job(), {})[0][0].busy == 3
 
 
 def test_names_that_nobody_serves_do_not_pile_up() -> None:
     found = directory(a=("x",))
 
     for index in range(5000):
-        found.look(job(model=f"guess-{index}"))
+        found.look(job(model=f"guess-{index}"), {})
 
     assert len(found._resolved) <= 1025
 

@@ -17,13 +17,16 @@ from app.domain.errors import (
     RateLimitedError,
     StreamBrokenError,
 )
-from app.domain.job import Job
+from app.domain.job import Job, Priority
 from app.domain.sse import DONE, encode
+from app.domain.thermal import Reading
 from app.relay.answer import Answer
 from app.relay.collect import collect
 from app.relay.relay import Relay
 from app.relay.watch import Watch, Watchman
 from app.telemetry.decisions import Record
+from app.telemetry.energy import Meter
+from app.telemetry.ledger import Ledger
 from app.telemetry.metrics import Metrics
 from backends.base import Resources
 from backends.lane import Lane
@@ -51,7 +54,8 @@ class Bench:
             made, backend = lane(name, self.clock, **{"timeouts": TIMEOUTS, **settings})
             backend.script = lambda _, script=script: script  # type: ignore[misc]
             self.lanes[name], self.backends[name] = made, backend
-        self.relay = Relay(self.lanes, self.watchman, self.metrics)
+        self.meters = {made.profile.meter: Meter() for made in self.lanes.values()}
+        self.relay = Relay(self.lanes, self.watchman, self.metrics, self.meters, Ledger(), {})
         self.record = Record(job(), self.clock())
 
     @property
@@ -231,7 +235,7 @@ async def test_what_a_complete_answer_taught_is_remembered() -> None:
     assert (metrics.prompt_tokens["a"], metrics.completion_tokens["a"]) == (7, 2)
     assert metrics.answers["a", "completed"] == 1
     assert sum(metrics.first_chunk_seconds["a"].buckets) == 1
-    seconds = bench.lanes["a"].candidate("small", None, 0).first_token_seconds
+    seconds = bench.lanes["a"].candidate("small", None, 0).learned.first_token_seconds
     assert seconds == pytest.approx(0.4)
 
 
@@ -272,6 +276,72 @@ async def test_after_the_cooldown_one_job_may_try_and_heals_it() -> None:
     assert bench.busy() == [0]
 
 
+async def test_a_job_that_the_breaker_does_not_let_through_tells_nothing_of_the_backend() -> None:
+    """It opened while the job was in line: its cooldown goes on, and no energy was spent."""
+    bench = Bench(GOOD, GOOD, health={"failures": 1, "cooldown_seconds": 30})
+    bench.lanes["a"].breaker.failed(bench.clock(), "stalled")
+    bench.clock.advance(20)
+
+    await bench.serve()
+
+    assert bench.record.attempts == [("a", "backend 'a' stalled")]
+    assert bench.lanes["a"].breaker.retry_seconds(bench.clock()) == 10
+    assert bench.busy() == [0, 0]
+    assert bench.meters[bench.lanes["a"].profile.meter]._backends == {}
+
+
+async def test_a_job_beside_the_one_that_is_on_trial_does_not_end_the_trial() -> None:
+    bench = Bench(GOOD, health={"failures": 1, "cooldown_seconds": 30})
+    bench.lanes["a"].breaker.failed(bench.clock(), "stalled")
+    bench.clock.advance(30)
+    first = await bench.open()
+
+    with pytest.raises(BackendRefusedError):
+        await bench.open()
+
+    assert bench.lanes["a"].health() is Health.HALF_OPEN
+    await bench.relay.close(first, bench.record, None)
+
+
+async def test_open_answers_are_known_with_their_decisions_until_they_are_closed() -> None:
+    bench = Bench(GOOD, GOOD)
+    answer = await bench.open()
+    (running,) = bench.relay.running()
+    assert (running[0].backend, [route.backend for route in running[1].routes]) == ("a", ["a", "b"])
+
+    await bench.relay.close(answer, bench.record, None)
+
+    assert list(bench.relay.running()) == []
+
+
+async def test_an_answer_that_breaks_is_paid_for_too() -> None:
+    bench = Bench((delta("Hi", role="assistant"), asyncio.Event()), watts=10)
+    answer = await bench.open()
+    bench.clock.advance(3)
+    await bench.relay.close(answer, bench.record, StreamBrokenError("a", "broke off"))
+
+    assert bench.record.energy is not None
+    assert bench.record.energy.joules == 30.0
+    assert bench.metrics.energy_joules == {("a", "estimated"): 30.0}
+
+
+async def test_backends_in_one_zone_share_its_energy() -> None:
+    bench = Bench(GOOD, GOOD, zone="soc")
+    assert list(bench.meters) == ["soc"]
+    meter = bench.meters["soc"]
+    meter.read(Reading(bench.clock(), joules=0.0))
+    answers = []
+    for name in ("a", "b"):
+        record = Record(job(), bench.clock())
+        answers.append((await bench.relay.open(job(), decision(bench.lanes[name]), record, bench.watch()), record))
+    bench.clock.advance(4)
+    for answer, record in answers:
+        await bench.relay.close(answer, record, None)
+    meter.read(Reading(bench.clock(), joules=80.0))
+
+    assert [record.energy and record.energy.joules for _, record in answers] == [40.0, 40.0]
+
+
 async def test_a_backend_that_says_nothing_is_given_up_and_the_next_is_asked() -> None:
     bench = Bench((asyncio.Event(),), GOOD)
     serving = asyncio.create_task(bench.serve())
@@ -306,6 +376,70 @@ async def test_a_job_waits_in_line_and_is_served_when_its_turn_comes() -> None:
 
     assert (await second).endswith(DONE)
     assert bench.busy() == [0]
+
+
+async def test_a_line_is_told_with_how_long_it_was_and_how_long_it_took() -> None:
+    bench = Bench(GOOD, concurrency=1)
+    bench.lanes["a"].ended("small", 1.0, 10, 6.0)
+    first = await bench.open()
+    assert (bench.record.line, bench.record.waited_seconds) == (None, 0.0)
+    bench.record = Record(job(), bench.clock())
+    second = asyncio.create_task(bench.serve())
+    await bench.pass_by(2)
+    assert bench.record.line == (0, 6.0)
+
+    await bench.relay.close(first, Record(job(), 0.0), None)
+    await second
+
+    assert bench.record.waited_seconds == 2.0
+    assert bench.metrics.wait_seconds["a"].total == 2.0
+
+
+async def test_each_line_that_a_job_stood_in_is_counted_for_itself() -> None:
+    bench = Bench(GOOD, GOOD, concurrency=1)
+    watch, holding = bench.watch(), Record(job(), 0.0)
+    on_a, on_b = [await bench.relay.open(job(), decision(bench.lanes[name]), holding, watch) for name in ("a", "b")]
+    serving = asyncio.create_task(bench.serve())
+    await bench.pass_by(2)
+    bench.backends["a"].script = lambda _: (REFUSED,)
+    await bench.relay.close(on_a, holding, None)
+    await bench.pass_by(3)
+    await bench.relay.close(on_b, holding, None)
+    await serving
+
+    assert bench.record.waited_seconds == 5.0
+    assert {name: each.total for name, each in bench.metrics.wait_seconds.items()} == {"a": 2.0, "b": 3.0}
+
+
+async def test_a_line_that_moves_in_no_time_is_a_line_all_the_same() -> None:
+    """A clock may be too coarse to see how long a short answer took."""
+    bench = Bench(GOOD, concurrency=1)
+    bench.lanes["a"].ended("small", 0.0, 10, 0.0)
+    first = await bench.open()
+    assert bench.lanes["a"].place() == (0, 0.0)
+    bench.relay.forget(first.watch)
+    second = asyncio.create_task(bench.serve())
+
+    await bench.pass_by(100.1)
+
+    with pytest.raises(BackendTimeoutError):
+        await second
+    await bench.relay.close(first, bench.record, None)
+
+
+async def test_the_more_urgent_job_is_served_first() -> None:
+    bench = Bench(GOOD, concurrency=1)
+    first = await bench.open()
+    waiting = [
+        asyncio.create_task(bench.serve(job(request_id=priority.word, priority=priority))) for priority in Priority
+    ]
+    await bench.pass_by(0)
+
+    await bench.relay.close(first, bench.record, None)
+    await asyncio.gather(*waiting)
+
+    asked = [each.request_id for each in bench.backends["a"].asked]
+    assert asked == ["request-1", "critical", "high", "normal", "best-effort"]
 
 
 async def test_waiting_in_line_for_longer_than_a_whole_answer_may_take_is_a_timeout() -> None:
@@ -382,10 +516,11 @@ async def test_a_backend_that_makes_several_choices_is_asked_once() -> None:
             honours = {Capability.CHAT: frozenset({"n"})}
             self.profile = settings.profile(honours)
 
-    bench, settings = Bench(), ScriptedSettings(id="a")
+    bench, settings = Bench(GOOD), ScriptedSettings(id="a")
     several = Several(settings)
     several.script = lambda _: GOOD
     bench.lanes["a"] = Lane(several, settings, bench.clock)
+    bench.meters[several.profile.meter] = Meter()
     bench.lanes["a"].breaker.probed()
 
     await bench.serve(job(body={"n": 3}, choices=3))

@@ -6,8 +6,10 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.decision import Decision, Route, Verdict
+from app.domain.decision import Decision, Precedence, Route, Verdict
+from app.domain.job import Priority, Workload
 from app.telemetry.decisions import Decisions, Record
+from app.telemetry.energy import Energy
 from tests.app.builders import USAGE, candidate, job
 
 
@@ -30,6 +32,12 @@ def test_a_job_that_runs_is_told_with_what_is_known_of_it() -> None:
         "model_asked": "auto",
         "key": "ada",
         "stream": True,
+        "workload": "text",
+        "priority": "normal",
+        "background": False,
+        "mode": None,
+        "relaxed": None,
+        "queue": None,
         "outcome": "running",
         "error": None,
         "backend": None,
@@ -37,6 +45,7 @@ def test_a_job_that_runs_is_told_with_what_is_known_of_it() -> None:
         "first_chunk_seconds": None,
         "seconds": None,
         "usage": None,
+        "energy": None,
         "failed_attempts": [],
         "routes": [],
         "rejected": [],
@@ -67,6 +76,32 @@ def test_a_job_that_ended_is_told_with_its_whole_story_as_json() -> None:
         }
     ]
     assert told["rejected"][0]["verdicts"][0]["reject"] is True
+
+
+def test_what_the_job_is_and_what_gave_way_for_it_is_told_in_words() -> None:
+    one = Record(job(workload=Workload.CODE, priority=Priority.BEST_EFFORT, background=True), 0.0)
+    one.decision = Decision((), (), "quiet", Precedence.MODE)
+
+    told = orjson.loads(orjson.dumps(one.describe()))
+
+    expected = {"workload": "code", "priority": "best-effort", "background": True, "mode": "quiet", "relaxed": "mode"}
+    assert {key: told[key] for key in expected} == expected
+
+
+def test_a_line_is_told_with_what_was_expected_of_it_and_how_it_was() -> None:
+    one = record()
+    one.line, one.waited_seconds = (3, None), 1.23456
+
+    assert one.describe()["queue"] == {"ahead": 3, "estimated_wait_seconds": None, "waited_seconds": 1.2346}
+
+
+def test_energy_is_told_with_its_error_and_where_it_comes_from_and_unknown_is_null() -> None:
+    one = record()
+    one.energy = Energy("measured", 12.34567, 0.5, 2.0)
+    assert one.describe()["energy"] == {"joules": 12.3457, "error_joules": 0.5, "source": "measured"}
+
+    one.energy = Energy("unknown", seconds=2.0)
+    assert one.describe()["energy"] == {"joules": None, "error_joules": None, "source": "unknown"}
 
 
 def test_nothing_of_what_was_said_is_kept() -> None:

@@ -7,15 +7,18 @@ import json
 import os
 import resource
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from app.domain.errors import BackendRefusedError, BackendStartingError
 from backends.workers.child import Child, Line
+from tests.backends.workers.processes import gone, until_stopped
 from tests.fakes.clock import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -112,22 +115,6 @@ def read(path: Path) -> str:
 def alive(pid: int | None) -> bool:
     assert pid is not None
     return Path(f"/proc/{pid}").exists()
-
-
-async def gone(pid: int) -> None:
-    """Wait until the process has ended, whoever its parent is."""
-    try:
-        watching = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(watching, ended.set)
-    try:
-        async with asyncio.timeout(10):
-            await ended.wait()
-    finally:
-        loop.remove_reader(watching)
-        os.close(watching)
 
 
 async def test_its_first_line_says_that_it_is_ready_and_the_others_are_handed_on(program: Path) -> None:
@@ -332,6 +319,158 @@ async def test_stopping_while_it_is_left_alone_ends_the_waiting(program: Path) -
 async def test_it_does_not_hear_the_gateways_ctrl_c(program: Path) -> None:
     async with running(program, HEAD + "say()\nsay(group=os.getpgid(0))\nsys.stdin.read()") as watched:
         assert (await watched.line())["group"] != os.getpgid(0)
+
+
+def duty_cycles() -> int:
+    """How many tasks slow something; one that was just told to end counts no more."""
+    return sum(task.get_name() == "duty cycle" and not task.cancelling() for task in asyncio.all_tasks())
+
+
+async def test_one_that_is_slowed_stands_still_for_the_rest_of_each_period(program: Path) -> None:
+    async with running(program, ECHO) as watched:
+        await watched.line()
+
+        watched.child.pace(0.2)
+        for _ in range(2):
+            assert await watched.ended() == pytest.approx(0.1)
+            await until_stopped(watched.child.pid, False)
+            watched.go_on()
+            assert await watched.ended() == pytest.approx(0.4)
+            await until_stopped(watched.child.pid)
+            watched.go_on()
+
+
+async def slowed_and_stopped(watched: Watched) -> None:
+    """Let it work half of the time, and wait until it stands still."""
+    await watched.line()
+    watched.child.pace(0.5)
+    await watched.ended()
+    watched.go_on()
+    await watched.ended()
+    await until_stopped(watched.child.pid)
+
+
+async def test_one_that_stands_still_goes_on_at_once_when_it_is_slowed_no_more(program: Path) -> None:
+    async with running(program, ECHO) as watched:
+        await slowed_and_stopped(watched)
+
+        watched.child.pace(1)
+        watched.child.send({"n": 1})
+
+        assert await watched.line() == {"echo": {"n": 1}}
+        assert duty_cycles() == 0
+
+
+async def test_stopping_one_that_stands_still_lets_it_leave_in_peace(program: Path, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    farewell = READY + f"sys.stdin.read()\nopen({str(note)!r}, 'w').write('left in peace')"
+
+    async with running(program, farewell, stop_seconds=60) as watched:
+        await slowed_and_stopped(watched)
+        pid = watched.child.pid
+        async with asyncio.timeout(10):
+            await watched.child.stop()
+
+    assert read(note) == "left in peace"
+    assert not alive(pid)
+    assert duty_cycles() == 0
+
+
+async def test_one_that_stands_still_when_it_is_to_be_ended_leaves_in_peace_too(program: Path, tmp_path: Path) -> None:
+    flag, note = tmp_path / "flag", tmp_path / "note"
+    beginning = (
+        "say(ready=1)\n"
+        "if os.fork() == 0:\n"
+        f"    while not os.path.exists({str(flag)!r}): time.sleep(0.005)\n"
+        "    print('[', flush=True)\n"
+        "    os._exit(0)\n"
+        "say(go=1)\n"
+    )
+    farewell = f"sys.stdin.read()\nopen({str(note)!r}, 'w').write('left in peace')"
+
+    async with running(program, HEAD + beginning + farewell, stop_seconds=60) as watched:
+        await slowed_and_stopped(watched)
+        pid = watched.child.pid
+        assert pid is not None
+        flag.touch()  # nonsense in its name, while it can't do anything
+
+        await gone(pid)
+
+    assert read(note) == "left in peace"
+
+
+async def test_one_that_is_not_ready_yet_is_not_held_up(program: Path, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    loading = HEAD + f"while not os.path.exists({str(flag)!r}): time.sleep(0.005)\nsay(ready=1)\nsay(go=1)\n"
+
+    async with running(program, loading + "sys.stdin.read()") as watched:
+        watched.child.pace(0.5)
+        await watched.ended()
+        watched.go_on()
+        await watched.ended()
+        flag.touch()
+
+        assert await watched.line() == {"go": 1}
+
+
+async def test_one_that_was_started_again_is_as_slow_as_the_one_before(program: Path) -> None:
+    async with running(program, ECHO) as watched:
+        await slowed_and_stopped(watched)
+        watched.kill()
+        assert await watched.ended() == 1
+
+        watched.go_on()  # a period without a program
+        await watched.ended()
+        watched.go_on()  # the program
+        await watched.line()
+        watched.go_on()
+        await watched.ended()
+
+        await until_stopped(watched.child.pid)
+
+
+async def test_only_one_that_runs_is_slowed(program: Path) -> None:
+    write(program, ECHO)
+    child = Child("box", program, {})
+
+    child.pace(0.5)
+    assert duty_cycles() == 0
+    await child.start()
+    child.pace(0.5)
+    assert duty_cycles() == 1
+    await child.stop()
+    child.pace(0.5)
+
+    assert duty_cycles() == 0
+
+
+@pytest.mark.live
+async def test_a_program_that_computes_gets_its_share_of_the_processor(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    write(program, READY + "while True: pass")
+    up = asyncio.Event()
+    child = Child("box", program, {}, on_line=lambda _: up.set(), stop_seconds=0.05)
+    await child.start()
+
+    async def share() -> float:
+        """Processor time a second, for four seconds."""
+        used, began = process.cpu_times().user, time.monotonic()
+        await asyncio.sleep(4)
+        computed: float = process.cpu_times().user - used
+        return computed / (time.monotonic() - began)
+
+    try:
+        await up.wait()
+        process = psutil.Process(child.pid)
+        free = await share()
+        child.pace(0.3)
+        slowed = await share()
+        child.pace(1)
+        free_again = await share()
+    finally:
+        await child.stop()
+
+    assert slowed / ((free + free_again) / 2) == pytest.approx(0.3, abs=0.1)
 
 
 async def test_it_imports_nothing_from_where_its_program_lies(program: Path, tmp_path: Path) -> None:

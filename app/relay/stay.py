@@ -1,0 +1,61 @@
+"""A job's stay at a backend, from taking a place to giving it back: its time, and its part of the energy."""
+
+from __future__ import annotations
+
+from app.domain.decision import Route
+from app.telemetry.decisions import Record
+from app.telemetry.energy import UNKNOWN, Energy, Meter, Share
+from app.telemetry.ledger import Ledger
+from app.telemetry.metrics import Metrics
+from backends.lane import Lane
+
+
+class Stay:
+    """The place is taken already; whoever got a stay must end it."""
+
+    __slots__ = ("_ledger", "_meter", "_metrics", "_record", "_share", "began", "lane", "model", "since")
+
+    def __init__(
+        self, route: Route, lane: Lane, record: Record, meter: Meter, metrics: Metrics, ledger: Ledger, now: float
+    ) -> None:
+        self.lane = lane
+        self.model = route.model
+        self.since = now
+        self.began: float | None = None
+        self._record = record
+        self._meter = meter
+        self._metrics = metrics
+        self._ledger = ledger
+        self._share = Share(route.backend, route.candidate.watts, self._settled)
+        meter.begin(self._share, now)
+
+    def begin(self, now: float) -> None:
+        """The first piece of the answer has come."""
+        self.began = now
+        self.lane.began(self.model, now - self.since)
+
+    def complete(self, now: float, tokens: int | None) -> None:
+        """The whole answer has come, of that many tokens."""
+        writing = 0.0 if self.began is None else now - self.began
+        self.lane.ended(self.model, writing, tokens, now - self.since)
+        if tokens is not None and tokens > 1 and writing > 0:
+            self._metrics.token_seconds[self.lane.profile.id].observe(writing / (tokens - 1))
+
+    def end(self, now: float) -> None:
+        """Give the place back."""
+        self._meter.end(self._share, now)
+        self.lane.leave()
+
+    def _settled(self, energy: Energy) -> None:
+        record, backend = self._record, self.lane.profile.id
+        record.energy = energy if record.energy is None else record.energy + energy
+        if energy.source == UNKNOWN or energy.joules is None:
+            if self.began is not None:
+                self._metrics.unmetered_answers[backend] += 1
+            return
+        self._metrics.energy_joules[backend, energy.source] += energy.joules
+        tokens = (record.usage or {}).get("completion_tokens")
+        if self.began is not None and tokens:
+            self.lane.cost(self.model, energy.joules, tokens, energy.seconds)
+        if record.key_name is not None:
+            self._ledger.spend(record.key_name, energy.joules)

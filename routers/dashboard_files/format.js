@@ -1,0 +1,70 @@
+// Numbers and times as people read them. What nobody knows is "unknown", never 0.
+
+export const UNKNOWN = "unknown";
+
+const known = (value) => value !== null && value !== undefined;
+
+/** Fewer digits after the point the larger it is. */
+function digits(value, most = 1) {
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? Math.min(most, 1) : most);
+}
+
+function unit(value, name, most) {
+  return known(value) ? `${digits(value, most)}\u00a0${name}` : UNKNOWN;
+}
+
+export const celsius = (value) => (known(value) ? `${value.toFixed(1)}\u00a0°C` : UNKNOWN);
+export const degrees = (value) => (known(value) ? String(Number(value.toFixed(1))) : UNKNOWN);
+export const watts = (value) => unit(value, "W");
+export const percent = (value) => (known(value) ? `${Math.round(value)}\u00a0%` : UNKNOWN);
+export const share = (value) => (known(value) ? percent(value * 100) : UNKNOWN);
+export const perSecond = (value) => unit(value, "tok/s");
+export const perToken = (value) => unit(value, "J/tok", 2);
+export const milliseconds = (seconds) => (known(seconds) ? `${digits(seconds * 1000)}\u00a0ms` : UNKNOWN);
+
+export function clock(megahertz) {
+  if (!known(megahertz)) return UNKNOWN;
+  return megahertz >= 1000 ? `${(megahertz / 1000).toFixed(2)}\u00a0GHz` : `${Math.round(megahertz)}\u00a0MHz`;
+}
+
+export function memory(used, total) {
+  const gib = (bytes) => (bytes / 2 ** 30).toFixed(1);
+  if (!known(used)) return known(total) ? `${UNKNOWN} of ${gib(total)}\u00a0GiB` : UNKNOWN;
+  return known(total) ? `${gib(used)} of ${gib(total)}\u00a0GiB` : `${gib(used)}\u00a0GiB`;
+}
+
+export function seconds(value) {
+  if (!known(value)) return UNKNOWN;
+  return value < 1 ? milliseconds(value) : value < 60 ? `${digits(value)}\u00a0s` : duration(value);
+}
+
+/** Whole units, the two largest: 42 s, 3 min, 1 h 5 min. */
+export function duration(value) {
+  if (!known(value)) return UNKNOWN;
+  const whole = Math.max(0, Math.floor(value));
+  if (whole < 60) return `${whole}\u00a0s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}\u00a0min`;
+  const minutes = Math.floor((whole % 3600) / 60);
+  return `${Math.floor(whole / 3600)}\u00a0h${minutes ? ` ${minutes}\u00a0min` : ""}`;
+}
+
+/** A forecast is no stopwatch: steps of 5 s, then of 10 s, then minutes. */
+export function about(value) {
+  if (value < 10) return `${Math.max(1, Math.round(value))}\u00a0s`;
+  if (value < 60) return `${Math.round(value / 5) * 5}\u00a0s`;
+  return value < 120 ? `${Math.round(value / 10) * 10}\u00a0s` : `${Math.round(value / 60)}\u00a0min`;
+}
+
+/** `{joules, error_joules, source}`: 12.3 ± 0.5 J measured. */
+export function energy(told) {
+  if (!known(told) || !known(told.joules)) return `energy ${UNKNOWN}`;
+  const joules = digits(told.joules, 2);
+  const places = joules.split(".")[1]?.length ?? 0;
+  const error = known(told.error_joules) ? `\u00a0±\u00a0${told.error_joules.toFixed(places)}` : "";
+  return `${joules}${error}\u00a0J ${told.source}`;
+}
+
+const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+
+export const timeOfDay = (at) => time.format(new Date(at * 1000));

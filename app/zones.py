@@ -33,11 +33,15 @@ def read_sensors(settings: Settings) -> dict[str, list[SensorSettings]]:
     for index, zone in enumerate(settings.zones):
         if zone.id in found:
             raise ConfigurationError(f"another zone is called '{zone.id}' already", f"zones[{index}].id")
-        found[zone.id] = [_read_sensor(options, f"zones[{index}].sensor") for options in zone.sensor]
+        path, many = f"zones[{index}].sensor", len(zone.sensor) > 1
+        found[zone.id] = [
+            _read_sensor(options, f"{path}[{place}]" if many else path, zone.stale_after_seconds)
+            for place, options in enumerate(zone.sensor)
+        ]
     return found
 
 
-def _read_sensor(options: dict[str, object], path: str) -> SensorSettings:
+def _read_sensor(options: dict[str, object], path: str, stale_after_seconds: float) -> SensorSettings:
     kind = options.get("kind")
     if not isinstance(kind, str):
         raise ConfigurationError(f"`kind` is missing: one of {', '.join(sorted(KINDS))}", path)
@@ -48,9 +52,14 @@ def _read_sensor(options: dict[str, object], path: str) -> SensorSettings:
     if model is None:
         raise ConfigurationError(f"{kind} is no sensor: it has no Settings", f"{path}.kind")
     try:
-        return model.model_validate(options)
+        sensor = model.model_validate(options)
     except ValidationError as error:
         raise problem(error, model, path) from None
+    for name in ("busy_seconds", "idle_seconds"):
+        if getattr(sensor, name) >= stale_after_seconds:
+            stale = f"after {stale_after_seconds:g} s its reading is stale: see `stale_after_seconds`"
+            raise ConfigurationError(stale, f"{path}.{name}")
+    return sensor
 
 
 class Workforce:

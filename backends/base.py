@@ -65,7 +65,10 @@ class BackendSettings(Frozen):
     excluded: tuple[Pattern, ...] = Field((), description="globs of the models that it must not serve")
     max_context: int | None = Field(None, ge=1, description="tokens that fit, when the server does not say")
     max_model_billions: float | None = Field(
-        None, gt=0, description="largest model, in billions of parameters, that it may be given; by the model's name"
+        None,
+        gt=0,
+        le=100_000,
+        description="largest model, in billions of parameters, that it may be given; by the model's name",
     )
     concurrency: int = Field(8, ge=1, le=100_000, description="jobs that it takes at once")
     queue: int = Field(64, ge=0, le=100_000, description="jobs that may wait for a place")

@@ -43,7 +43,7 @@ class Lane:
         self.duty = 1.0
         self._clock = clock
         self._line: PriorityQueue[asyncio.Future[bool]] = PriorityQueue(self.profile.queue, settings.ageing_seconds)
-        self._entrances = {priority: _Entrance(partial(self._steps, priority)) for priority in Priority}
+        self._entrances = tuple(_Entrance(partial(self._steps, priority)) for priority in Priority)
         self._lessons = Lessons()
         self._stopwatch = Stopwatch()
         self._emptied = asyncio.Event()

@@ -26,10 +26,10 @@ class PriorityQueue(Generic[T]):
     def __init__(self, bound: int, ageing_seconds: float) -> None:
         self._bound = bound
         self._ageing_seconds = ageing_seconds
-        self._lines: dict[Priority, OrderedDict[T, float]] = {priority: OrderedDict() for priority in Priority}
+        self._lines: tuple[OrderedDict[T, float], ...] = tuple(OrderedDict() for _ in Priority)  # lowest first
 
     def __len__(self) -> int:
-        return sum(map(len, self._lines.values()))
+        return sum(map(len, self._lines))
 
     def push(self, item: T, priority: Priority, now: float) -> T | None:
         """Take it in; who had to go for it, None for nobody.
@@ -45,7 +45,7 @@ class PriorityQueue(Generic[T]):
         """Whose turn it is, None when nobody waits."""
         first: OrderedDict[T, float] | None = None
         earliest = (0.0, 0.0)
-        for priority, line in self._lines.items():
+        for priority, line in enumerate(self._lines):
             if line:
                 arrival = next(iter(line.values()))
                 turn = (self._turn(priority, arrival), arrival)
@@ -55,33 +55,32 @@ class PriorityQueue(Generic[T]):
 
     def remove(self, item: T) -> None:
         """It waits no longer, if it did."""
-        for line in self._lines.values():
+        for line in self._lines:
             line.pop(item, None)
 
     def ahead(self, priority: Priority, now: float) -> int:
         """How many would be served before one who comes now."""
         turn = self._turn(priority, now)
         return sum(
-            len(line) if rank >= priority else self._served_before(turn, rank) for rank, line in self._lines.items()
+            len(line) if rank >= priority else self._served_before(turn, rank) for rank, line in enumerate(self._lines)
         )
 
     def counts(self) -> dict[Priority, int]:
         """How many wait, by priority, the most urgent first."""
         return {priority: len(self._lines[priority]) for priority in sorted(Priority, reverse=True)}
 
-    def _turn(self, priority: Priority, arrival: float) -> float:
+    def _turn(self, priority: int, arrival: float) -> float:
         """The smallest is served first."""
         return arrival - priority * self._ageing_seconds
 
-    def _served_before(self, turn: float, priority: Priority) -> int:
+    def _served_before(self, turn: float, priority: int) -> int:
         arrivals = self._lines[priority].values()
         return sum(1 for _ in takewhile(lambda arrival: self._turn(priority, arrival) <= turn, arrivals))
 
     def _displaced(self, newcomer: Priority, now: float) -> T:
         turn = self._turn(newcomer, now)
-        for priority, line in self._lines.items():
-            if priority >= newcomer:
-                break
+        for priority, line in enumerate(self._lines):
+            # nobody who is as urgent, or more, is behind one who comes now
             if line and self._turn(priority, next(reversed(line.values()))) > turn:
                 return line.popitem()[0]
         raise Full

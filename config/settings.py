@@ -101,7 +101,9 @@ class Fans(Frozen):
     """How loud a fan is, by percent of its top speed."""
 
     quiet: float = Field(30, ge=0, le=100, description="percent up to which it counts as quiet")
-    moderate: float = Field(60, ge=0, le=100, description="percent up to which it counts as moderate")
+    moderate: float = Field(
+        60, ge=0, le=100, description="percent up to which it counts little; then ever more, up to loud"
+    )
     loud: float = Field(85, ge=0, le=100, description="percent from which it counts as loud")
 
     @model_validator(mode="after")
@@ -122,8 +124,8 @@ class Zone(Frozen):
     sensor: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_as_list)] = Field(
         (), max_length=16, description="what measures it: one sensor, or a list; without one nobody knows how it is"
     )
-    trips: Trips = Trips()
-    fans: Fans = Fans()
+    trips: Trips = Field(Trips(), description="where its states begin")
+    fans: Fans = Field(Fans(), description="how loud its fan is")
     unknown: Literal["allow", "avoid"] = Field("allow", description="whether it gets work while nothing measures it")
     dwell_seconds: float = Field(10, ge=0, le=3600, description="that a state lasts before a cooler one may follow")
     stale_after_seconds: float = Field(15, gt=0, le=3600, description="after which a reading counts no more")
@@ -136,6 +138,13 @@ class ModeLimits(Frozen):
     max_watts: float | None = Field(None, gt=0, description="that a backend may draw; no limit when null")
     max_fan_percent: float | None = Field(None, ge=0, le=100, description="that a zone's fan may turn")
     max_celsius: float | None = Field(None, gt=-40, le=150, description="that a zone may be hot")
+
+    @field_validator("order", "max_fan_percent", "max_celsius")
+    @classmethod
+    def _only_watts_may_be_without_a_limit(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError("null is no limit; leave it out to keep that of the mode")
+        return value
 
 
 class Auto(Frozen):
@@ -157,7 +166,7 @@ class Routing(Frozen):
 
     mode: str = Field("balanced", description="performance, balanced, efficiency, quiet, ultra-efficiency, or auto")
     modes: dict[str, ModeLimits] = Field(default={}, description="what a mode allows, where that is to differ")
-    auto: Auto = Auto()
+    auto: Auto = Field(Auto(), description="what the mode `auto` goes by")
     on_no_candidate: Literal["relax", "reject"] = Field(
         "relax", description="when limits exclude everything: let them give way, or answer 503"
     )

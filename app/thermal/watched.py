@@ -122,11 +122,11 @@ class WatchedZone:
         if reading is not None and reading.celsius is not None and reading != old.reading:
             self.curve.add(reading.at, reading.celsius)
         prospect = old.forecast
-        if now - self._forecast_at >= _FORECAST_EVERY_SECONDS:
+        if reading is None or reading.celsius is None:
+            prospect = None
+        elif now - self._forecast_at >= _FORECAST_EVERY_SECONDS:
             self._forecast_at = now
             prospect = forecast(self.curve.samples(_FITTED_SECONDS), now)
-        if state is ThermalState.UNKNOWN:
-            prospect = None
         since = old.since if state is old.state else now
         self.zone = Zone(plan.id, state, since, trips, plan.fans, reading, prospect, plan.avoid_unknown)
         if state is not old.state:

@@ -1,8 +1,8 @@
 """The state a zone is in, given where it was and how hot it is now.
 
 Up is at once, for safety does not wait: straight into what the temperature says. Down is calm: under the trip point by
-the hysteresis, and no sooner than the dwell time after the change before. So a change within the dwell time of another
-is a step up that the reading demands, and no state is entered twice in that time, as long as the sensors are heard.
+the hysteresis, and no sooner than the dwell time after the change before. So no state is entered twice within the dwell
+time, as long as the sensors are heard.
 """
 
 from __future__ import annotations
@@ -89,17 +89,29 @@ def effective(trips: TripPoints, reading: Reading | None) -> TripPoints:
 
 
 def next_state(
-    state: ThermalState, since: float, reading: Reading | None, trips: TripPoints, now: float, dwell_seconds: float
+    state: ThermalState,
+    since: float,
+    reading: Reading | None,
+    trips: TripPoints,
+    now: float,
+    dwell_seconds: float,
+    cooled_at: float = -math.inf,
 ) -> ThermalState:
     """The state at `now` of a zone that has been in `state` since then, by its plausible reading (None: stale or lost).
 
     A device that is slowed down by heat is critical at least, however cool it seems. One that sleeps counts as cold,
     for it draws nothing. Nothing known is unknown at once, and left at once.
+
+    `cooled_at` is when the zone last became nominal by cooling down: for the dwell time after that a warning waits too.
+    Then a change within the dwell time of another is one into critical or shutdown, which safety asks for, or one of
+    the two has to do with unknown. Without it nothing hotter ever waits.
     """
     if reading is None or not (reading.celsius is not None or reading.throttling or reading.asleep):
         return ThermalState.UNKNOWN
     least = _CRITICAL if reading.throttling else 0
     demanded = max(least, _rung(reading, trips, 0.0))
+    if state is ThermalState.NOMINAL and demanded < _CRITICAL and now - cooled_at < dwell_seconds:
+        return state
     if state is ThermalState.UNKNOWN or demanded >= _RUNG[state]:
         return _LADDER[demanded]
     if now - since < dwell_seconds or (reading.celsius is None and not reading.asleep):

@@ -8,7 +8,13 @@ const HEALTH = { closed: "well", open: "failing", half_open: "on trial", unknown
 const groups = new Map();
 
 export function showBackends(backends) {
-  keep(byId("backends-table"), groups, backends, ({ id }) => id, () => new Group());
+  keep(
+    byId("backends-table"),
+    groups,
+    backends,
+    ({ id }) => id,
+    () => new Group(),
+  );
   say(byId("backends-count"), backends.length ? String(backends.length) : "");
   byId("backends-table").hidden = !backends.length;
   byId("backends-empty").hidden = backends.length > 0;
@@ -79,7 +85,8 @@ function modelsOf({ models, learned }) {
     figure("Speed", format.perSecond(facts.tokens_per_second)),
     figure("Energy", format.perToken(facts.joules_per_token)),
   ]);
-  if (others.length || !rows.length) rows.push([cell("Models", { class: "others", colspan: 4 }, untaught(others, rows.length))]);
+  if (others.length || !rows.length)
+    rows.push([cell("Models", { class: "others", colspan: 4 }, untaught(others, rows.length))]);
   return rows;
 }
 

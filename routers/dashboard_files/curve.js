@@ -34,8 +34,23 @@ export class Curve {
     this.#heat = draw("linearGradient", { id, gradientUnits: "userSpaceOnUse", x1: 0, x2: 0, y1: HEIGHT, y2: 0 });
     set(this.#line, "stroke", `url(#${id})`);
     set(this.#area, "fill", `url(#${id})`);
-    const layers = [this.#trips, this.#now, this.#area, this.#line, this.#ahead, this.#hit, this.#mark, this.#words, this.#nothing];
-    this.element = draw("svg", { class: "curve", role: "img", height: HEIGHT }, draw("defs", {}, this.#heat), ...layers);
+    const layers = [
+      this.#trips,
+      this.#now,
+      this.#area,
+      this.#line,
+      this.#ahead,
+      this.#hit,
+      this.#mark,
+      this.#words,
+      this.#nothing,
+    ];
+    this.element = draw(
+      "svg",
+      { class: "curve", role: "img", height: HEIGHT },
+      draw("defs", {}, this.#heat),
+      ...layers,
+    );
     new ResizeObserver(([entry]) => this.#resize(entry.contentRect.width)).observe(this.element);
   }
 
@@ -91,7 +106,12 @@ export class Curve {
   /** The line has the colour of the state that its height stands for. */
   #drawHeat(trips, y) {
     const at = (value) => Math.min(1, Math.max(0, (HEIGHT - y(value)) / HEIGHT));
-    const bounds = [["nominal", 0], ["warning", at(trips.warning)], ["critical", at(trips.critical)], ["shutdown", at(trips.shutdown)]];
+    const bounds = [
+      ["nominal", 0],
+      ["warning", at(trips.warning)],
+      ["critical", at(trips.critical)],
+      ["shutdown", at(trips.shutdown)],
+    ];
     const stops = bounds.flatMap(([state, from], index) =>
       [from, bounds[index + 1]?.[1] ?? 1].map((offset) => draw("stop", { offset, "data-state": state })),
     );

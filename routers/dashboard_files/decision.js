@@ -42,15 +42,17 @@ export class DecisionRow {
   #tellMore() {
     if (!this.#details.open) return;
     const record = this.#record;
-    refill(this.#more, JSON.stringify(record), () => [
-      paragraph(storyOf(record).join(" · ")),
-      record.error && make("p", { class: "error" }, record.error),
-      ...list("Failed attempts", record.failed_attempts, attempt),
-      ...list("Handoffs", record.handoffs, entry),
-      ...list("Escalations", record.attempts, entry),
-      ...list("Routes, the best first", record.routes, route),
-      ...list("Rejected", record.rejected, route),
-    ].filter(Boolean));
+    refill(this.#more, JSON.stringify(record), () =>
+      [
+        paragraph(storyOf(record).join(" · ")),
+        record.error && make("p", { class: "error" }, record.error),
+        ...list("Failed attempts", record.failed_attempts, attempt),
+        ...list("Handoffs", record.handoffs, entry),
+        ...list("Escalations", record.attempts, entry),
+        ...list("Routes, the best first", record.routes, route),
+        ...list("Rejected", record.rejected, route),
+      ].filter(Boolean),
+    );
   }
 }
 
@@ -72,9 +74,10 @@ function factsOf({ workload, priority, mode, relaxed, background, queue, energy,
 
 function storyOf({ request_id: id, endpoint, key, stream, model, queue, first_chunk_seconds: first, usage }) {
   const story = [endpoint + (stream ? ", streamed" : ""), model ? `model ${model}` : null];
-  if (queue) story.push(`${queue.ahead} ahead in the line, a wait of ${format.seconds(queue.estimated_wait_seconds)} expected`);
+  if (queue) story.push(`${queue.ahead} ahead, expected wait ${format.seconds(queue.estimated_wait_seconds)}`);
   if (first !== null) story.push(`first token after ${format.seconds(first)}`);
-  if (usage) story.push(`${usage.prompt_tokens ?? format.UNKNOWN} tokens in, ${usage.completion_tokens ?? format.UNKNOWN} out`);
+  if (usage)
+    story.push(`${usage.prompt_tokens ?? format.UNKNOWN} tokens in, ${usage.completion_tokens ?? format.UNKNOWN} out`);
   return [...story, key ? `key ${key}` : null, id].filter(Boolean);
 }
 
@@ -99,13 +102,19 @@ function route({ backend, model, penalty, verdicts }) {
 
 function verdict({ rule, reason, penalty, reject }) {
   const weight = reject ? "rejects" : `+${Number(penalty.toFixed(2))}`;
-  const parts = [make("span", { class: "weight" }, weight), make("span", { class: "rule" }, rule), make("span", {}, reason)];
+  const parts = [
+    make("span", { class: "weight" }, weight),
+    make("span", { class: "rule" }, rule),
+    make("span", {}, reason),
+  ];
   return make("li", { "data-reject": reject }, ...parts);
 }
 
-/** Something that a request went through, told by its own words. */
-function entry(told) {
-  const { from, to, ...facts } = told;
+/** Something that a request went through, in its own words. */
+function entry({ from, to, ...facts }) {
   const way = from && to ? [`${from} → ${to}`] : [];
-  return make("li", {}, [...way, ...Object.entries(facts).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`)].join(" · "));
+  const others = Object.entries(facts).map(([name, value]) => `${name.replaceAll("_", " ")} ${plain(value)}`);
+  return make("li", {}, [...way, ...others].join(" · "));
 }
+
+const plain = (value) => (value === null ? format.UNKNOWN : typeof value === "object" ? JSON.stringify(value) : value);

@@ -4,11 +4,15 @@ export const UNKNOWN = "unknown";
 
 const known = (value) => value !== null && value !== undefined;
 
-/** Fewer digits after the point the larger it is. */
+/** Fewer digits after the point the larger it is; what is under 1 keeps two that say something. */
 function digits(value, most = 1) {
   const size = Math.abs(value);
+  if (size > 0 && size < 1) return value.toFixed(placesOf(size));
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? Math.min(most, 1) : most);
 }
+
+/** Digits after the point that show two that are not leading zeros. */
+const placesOf = (size) => Math.min(Math.max(1 - Math.floor(Math.log10(size)), 0), 6);
 
 function unit(value, name, most) {
   return known(value) ? `${digits(value, most)}\u00a0${name}` : UNKNOWN;
@@ -56,15 +60,19 @@ export function about(value) {
   return value < 120 ? `${Math.round(value / 10) * 10}\u00a0s` : `${Math.round(value / 60)}\u00a0min`;
 }
 
-/** `{joules, error_joules, source}`: 12.3 ± 0.5 J measured. */
-export function energy(told) {
-  if (!known(told) || !known(told.joules)) return `energy ${UNKNOWN}`;
-  const joules = digits(told.joules, 2);
-  const places = joules.split(".")[1]?.length ?? 0;
-  const error = known(told.error_joules) ? `\u00a0±\u00a0${told.error_joules.toFixed(places)}` : "";
-  return `${joules}${error}\u00a0J ${told.source}`;
+/** `{joules, error_joules, source}`: 12.30 ± 0.50 J measured, as exact as its error lets it be. */
+export function energy({ joules, error_joules: error, source }) {
+  if (!known(joules)) return `energy ${UNKNOWN}`;
+  if (!error) return `${digits(joules, 2)}\u00a0J ${source}`;
+  const places = placesOf(error);
+  return `${joules.toFixed(places)}\u00a0±\u00a0${error.toFixed(places)}\u00a0J ${source}`;
 }
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const time = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 
 export const timeOfDay = (at) => time.format(new Date(at * 1000));

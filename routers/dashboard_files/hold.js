@@ -14,7 +14,13 @@ export class Hold {
 
   constructor(zone) {
     this.#path = `admin/zones/${encodeURIComponent(zone.id)}`;
-    this.#slider = make("input", { type: "range", min: 20, max: 110, step: 1, "aria-label": `Hold ${zone.id} at, in °C` });
+    this.#slider = make("input", {
+      type: "range",
+      min: 20,
+      max: 110,
+      step: 1,
+      "aria-label": `Hold ${zone.id} at, in °C`,
+    });
     this.#slider.addEventListener("input", () => this.#slide());
     this.#release.addEventListener("click", () => this.#send(null));
     const hold = make("button", { type: "submit", class: "main-button" }, "Hold");

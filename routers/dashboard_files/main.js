@@ -3,7 +3,7 @@
 import { announce } from "./announce.js";
 import { showBackends } from "./backends.js";
 import { connect } from "./connection.js";
-import { addDecision, preparePause } from "./decisions.js";
+import { addDecision, prepareDecisions } from "./decisions.js";
 import { byId, make, say, set } from "./dom.js";
 import { showMode } from "./mode.js";
 import { showZones } from "./zones.js";
@@ -32,5 +32,5 @@ function unlock() {
   });
 }
 
-preparePause();
+prepareDecisions();
 connect("admin/events", { state: showState, decision: addDecision }, showStatus, unlock);

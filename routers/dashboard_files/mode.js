@@ -40,7 +40,11 @@ async function choose(mode) {
 }
 
 function words({ order, max_watts: watts, max_fan_percent: fan, max_celsius: celsius }, left) {
-  const limits = [watts === null ? "any power" : `up to ${watts}\u00a0W`, `fan up to ${fan}\u00a0%`, `up to ${celsius}\u00a0°C`];
+  const limits = [
+    watts === null ? "any power" : `up to ${watts}\u00a0W`,
+    `fan up to ${fan}\u00a0%`,
+    `up to ${celsius}\u00a0°C`,
+  ];
   if (left !== null) limits.push(`${formatWatts(left)} of the budget left`);
   return [order.join(" → "), ...limits].join(" · ");
 }

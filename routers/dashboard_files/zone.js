@@ -23,7 +23,12 @@ export class ZoneCard {
 
   constructor(zone) {
     const title = make("h3", { class: "name" }, zone.id);
-    const now = make("div", { class: "now" }, this.#celsius, make("div", {}, this.#headroom, this.#forecast, this.#badges));
+    const now = make(
+      "div",
+      { class: "now" },
+      this.#celsius,
+      make("div", {}, this.#headroom, this.#forecast, this.#badges),
+    );
     const head = make("header", {}, title, this.#state);
     const parts = [head, now, this.#curve.element, this.#facts, this.#foot, this.#lost];
     this.element = make("article", { class: "card zone", "aria-label": `Zone ${zone.id}` }, ...parts);
@@ -40,7 +45,9 @@ export class ZoneCard {
     const facts = factsOf(zone);
     refill(this.#facts, JSON.stringify(facts), () => facts.map(([name, value]) => fact(name, value)));
     const lost = zone.sensors.filter((sensor) => sensor.lost !== null);
-    refill(this.#lost, JSON.stringify(lost), () => lost.map((sensor) => make("li", {}, `${sensor.kind} is lost: ${sensor.lost}`)));
+    refill(this.#lost, JSON.stringify(lost), () =>
+      lost.map((sensor) => make("li", {}, `${sensor.kind} is lost: ${sensor.lost}`)),
+    );
     say(this.#foot, foot(zone));
     this.#offerHold(zone);
   }
@@ -126,8 +133,13 @@ function fact(name, value) {
 }
 
 function foot(zone) {
-  const kinds = zone.sensors.filter(({ lost }) => lost === null).map(({ kind }) => kind).join(", ") || "no sensor";
-  const unknown = zone.state === "unknown" && (zone.unknown === "avoid" ? "gets no work while unknown" : "gets work though unknown");
+  const kinds =
+    zone.sensors
+      .filter(({ lost }) => lost === null)
+      .map(({ kind }) => kind)
+      .join(", ") || "none";
+  const unknown =
+    zone.state === "unknown" && (zone.unknown === "avoid" ? "gets no work while unknown" : "gets work though unknown");
   const heated = `heated by ${zone.backends.join(", ") || "no backend"}`;
-  return [`measured by ${kinds}`, heated, unknown].filter(Boolean).join(" · ");
+  return [`sensors: ${kinds}`, heated, unknown].filter(Boolean).join(" · ");
 }

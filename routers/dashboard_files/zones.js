@@ -10,7 +10,13 @@ const states = new Map();
 
 export function showZones({ zones, at }) {
   const items = zones.map((zone) => ({ zone, at }));
-  keep(byId("zones-cards"), cards, items, ({ zone }) => zone.id, ({ zone }) => new ZoneCard(zone));
+  keep(
+    byId("zones-cards"),
+    cards,
+    items,
+    ({ zone }) => zone.id,
+    ({ zone }) => new ZoneCard(zone),
+  );
   say(byId("zones-count"), zones.length ? String(zones.length) : "");
   byId("zones-empty").hidden = zones.length > 0;
   for (const zone of zones) {

@@ -38,6 +38,7 @@ def test_what_is_not_said_has_a_default_that_works_anywhere() -> None:
 
     assert (told.hardware, told.tier, told.watts, told.zone) == (Hardware.CPU, 1, None, None)
     assert (told.models, told.preferred, told.excluded) == (("*",), (), ())
+    assert (told.max_model_billions, told.ageing_seconds) == (None, 30)
     assert told.model_needed() is None
     assert told.timeouts.connect < told.timeouts.stall < told.timeouts.first_token < told.timeouts.total
 
@@ -62,8 +63,11 @@ def test_what_is_not_said_has_a_default_that_works_anywhere() -> None:
         {"models": [""]},
         {"excluded": ["*"]},
         {"max_context": 0},
+        {"max_model_billions": 0},
+        {"max_model_billions": float("inf")},
         {"concurrency": 0},
         {"queue": -1},
+        {"ageing_seconds": 0},
         {"timeouts": {"connect": 0}},
         {"timeouts": {"total": float("inf")}},
         {"timeouts": {"stall": float("nan")}},
@@ -102,6 +106,7 @@ def test_the_profile_tells_routing_all_that_it_may_know() -> None:
         preferred=["ab"],
         excluded=["ac"],
         max_context=4096,
+        max_model_billions=8,
         concurrency=2,
         queue=5,
     )
@@ -110,6 +115,7 @@ def test_the_profile_tells_routing_all_that_it_may_know() -> None:
 
     assert (profile.id, profile.kind, profile.hardware, profile.tier) == ("box", "some", "npu", 3)
     assert (profile.watts, profile.zone, profile.max_context) == (3.5, "npu0", 4096)
+    assert profile.max_model_billions == 8
     assert (profile.concurrency, profile.queue, profile.passes_extras) == (2, 5, True)
     assert profile.honours == {Capability.CHAT: {"seed"}}
     assert (profile.patterns.allow("ab"), profile.patterns.allow("ac"), profile.patterns.prefer("ab")) == (

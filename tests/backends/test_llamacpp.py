@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +14,12 @@ from pydantic import ValidationError
 
 from app.domain.backend import Capability
 from app.domain.errors import BackendRefusedError, JobRejectedError, StreamBrokenError
+from app.domain.job import Job
 from app.domain.sse import DONE
-from backends.base import Resources
+from backends.base import Paces, Resources
 from backends.llamacpp import LlamaCpp, LlamaCppSettings
 from tests.backends.kinds import build, events, job, stream
+from tests.backends.local_models import local_model
 from tests.backends.running import running
 from tests.fakes.answers import Json, Script, Stream
 from tests.fakes.model_server import ModelServer
@@ -126,6 +132,73 @@ async def test_a_job_before_the_start_is_refused_at_its_first_step() -> None:
 def test_it_runs_a_server_or_uses_one_but_not_both(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         LlamaCppSettings.model_validate({"id": "box", "kind": "llamacpp", **given})
+
+
+@pytest.mark.parametrize(("given", "paceable"), [({"model": "a"}, True), ({"url": "http://localhost"}, False)])
+def test_only_a_server_that_it_runs_itself_can_be_slowed(given: dict[str, Any], paceable: bool) -> None:
+    settings = LlamaCppSettings.model_validate({"id": "box", "kind": "llamacpp", **given})
+
+    backend = LlamaCpp(settings, Resources(find_model=Path, scratch=Path()))
+
+    assert isinstance(backend, Paces)
+    assert backend.paceable is paceable
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How fast an answer was written, and how many probes were answered meanwhile."""
+
+    tokens_per_second: float
+    probes: int
+
+
+async def measured(backend: LlamaCpp) -> Measured:
+    """Of an answer of 120 tokens."""
+    long = {"messages": [{"role": "user", "content": "Tell a story."}], "max_tokens": 120, "ignore_eos": True}
+    times: list[float] = []
+    probes = 0
+
+    async def probe() -> None:
+        nonlocal probes
+        while True:
+            async with asyncio.timeout(5):
+                await backend.probe()
+            probes += 1
+            await asyncio.sleep(0.05)
+
+    probing = asyncio.create_task(probe())
+    async for _ in backend.chat(Job("request", Capability.CHAT, "smol", {"model": "smol", **long})):
+        times.append(time.monotonic())
+        if probing.done():
+            probing.result()
+    probing.cancel()
+    return Measured((len(times) - 1) / (times[-1] - times[0]), probes)
+
+
+@pytest.mark.live
+async def test_a_real_server_that_works_half_of_the_time_writes_half_as_fast_and_answers_probes(tmp_path: Path) -> None:
+    told = {"id": "box", "kind": "llamacpp", "model": "smol", "threads": 1, "max_context": 512}
+    find = Resources(find_model=lambda _: local_model("smollm2-135m"), scratch=tmp_path)
+    backend = LlamaCpp(LlamaCppSettings.model_validate(told), find)
+    await backend.start()
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(BackendRefusedError):
+                    await backend.probe()
+                    break
+                await asyncio.sleep(0.02)  # nothing but the program itself tells when it is ready
+        free = await measured(backend)
+        backend.pace(0.5)
+        slowed = await measured(backend)
+        backend.pace(1)
+        free_again = await measured(backend)
+    finally:
+        await backend.stop()
+
+    usual = (free.tokens_per_second + free_again.tokens_per_second) / 2
+    assert slowed.tokens_per_second / usual == pytest.approx(0.5, abs=0.2)
+    assert slowed.probes > 2
 
 
 def test_a_backend_for_embeddings_does_nothing_else() -> None:

@@ -5,16 +5,18 @@ A key without a proof fails here, and so does a proof without a key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
 from app.loader import load
+from app.thermal.sensor import KINDS as SENSORS
+from app.thermal.sensor import SensorSettings
 from backends.base import KINDS, BackendSettings
 from config.settings import Settings
-from tests.config.proofs import backends, gateway, kinds
+from tests.config.proofs import backends, gateway, heat, kinds, sensors
 from tests.config.proofs.proof import Proof
 
 pytestmark = pytest.mark.anyio
@@ -38,22 +40,25 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for found in map(model_in, get_args(annotation)) if found is not None), None)
 
 
-def own_keys(kind: str) -> Iterator[str]:
-    """The keys that the kind has besides the common ones, and those that it says anew."""
-    model = load(kind, KINDS).Settings
-    classes = [each for each in model.__mro__ if issubclass(each, BackendSettings) and each is not BackendSettings]
-    return keys_of(model, {name for each in classes for name in each.__annotations__})
+def own_keys(kind: str, kinds: Mapping[str, str], common: type[BaseModel]) -> Iterator[str]:
+    """The keys that the kind has besides the common ones, and those that it says anew; its own name is none of them."""
+    model = load(kind, kinds).Settings
+    classes = [each for each in model.__mro__ if issubclass(each, common) and each is not common]
+    return keys_of(model, {name for each in classes for name in each.__annotations__} - {"kind"})
 
 
+OF_SETTINGS = {**gateway.PROOFS, **heat.PROOFS}
 ALL: dict[str, Proof] = {
-    **gateway.PROOFS,
+    **OF_SETTINGS,
     **{f"backends.{key}": proof for key, proof in backends.PROOFS.items()},
     **{f"{kind}.{key}": proof for kind, proofs in kinds.PROOFS.items() for key, proof in proofs.items()},
+    **{f"zones.sensor.{key}": proof for key, proof in sensors.COMMON.items()},
+    **{f"{kind}.{key}": proof for kind, proofs in sensors.PROOFS.items() for key, proof in proofs.items()},
 }
 
 
 def test_every_key_of_the_gateway_has_a_proof_and_every_proof_a_key() -> None:
-    assert sorted(gateway.PROOFS) == sorted(keys_of(Settings))
+    assert sorted(OF_SETTINGS) == sorted(keys_of(Settings))
 
 
 def test_every_key_that_all_backends_have_has_a_proof_and_every_proof_a_key() -> None:
@@ -62,11 +67,21 @@ def test_every_key_that_all_backends_have_has_a_proof_and_every_proof_a_key() ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_of_a_kind_has_a_proof_and_every_proof_a_key(kind: str) -> None:
-    assert sorted(kinds.PROOFS[kind]) == sorted(own_keys(kind))
+    assert sorted(kinds.PROOFS[kind]) == sorted(own_keys(kind, KINDS, BackendSettings))
+
+
+def test_every_key_that_all_sensors_have_has_a_proof_and_every_proof_a_key() -> None:
+    assert sorted(sensors.COMMON) == sorted(keys_of(SensorSettings))
+
+
+@pytest.mark.parametrize("kind", SENSORS)
+def test_every_key_of_a_kind_of_sensor_has_a_proof_and_every_proof_a_key(kind: str) -> None:
+    assert sorted(sensors.PROOFS[kind]) == sorted(own_keys(kind, SENSORS, SensorSettings))
 
 
 def test_no_proof_is_about_a_kind_that_is_gone() -> None:
     assert set(kinds.PROOFS) == set(KINDS)
+    assert set(sensors.PROOFS) == set(SENSORS)
 
 
 @pytest.mark.parametrize("key", ALL)

@@ -26,7 +26,9 @@ WATTS: Mapping[str, float | None] = {"cpu": 20, "npu": 4, "igpu": 12, "nvidia": 
 HIGH_TRIPS = {"warning": 96, "critical": 97, "shutdown": 98}
 
 COOL, WARM, CRITICAL = 40, 80, 86
-NEVER = 3600
+
+#: No test lasts so long: sensors are read when a test wants it, and nothing is ever stale of itself.
+SELDOM, NEVER = 3000, 3600
 
 
 @dataclass
@@ -146,5 +148,5 @@ async def house(
 
 def simulated(name: str, **more: Any) -> dict[str, Any]:
     """A cool and quiet zone that is whatever a test puts into it."""
-    sensor = {"kind": "simulated", "celsius": COOL, "fan_percent": 20, "busy_seconds": NEVER, "idle_seconds": NEVER}
+    sensor = {"kind": "simulated", "celsius": COOL, "fan_percent": 20, "busy_seconds": SELDOM, "idle_seconds": SELDOM}
     return {"id": name, "sensor": sensor, "stale_after_seconds": NEVER, **more}

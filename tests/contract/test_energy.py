@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.house import CRITICAL, NEVER, House, house
+from tests.contract.house import CRITICAL, NEVER, SELDOM, House, house
 from tests.contract.paced import TEN_WORDS, paced
 from tests.fakes.answers import Answer, Silence
 from tests.fakes.wire import Request
@@ -78,7 +78,7 @@ def rapl(root: Path, joules: float) -> dict[str, Any]:
     (package / "name").write_text("package-0\n")
     (package / "max_energy_range_uj").write_text("262143328850\n")
     count(root, joules)
-    sensor = {"kind": "rapl", "root": str(root), "busy_seconds": NEVER, "idle_seconds": NEVER}
+    sensor = {"kind": "rapl", "root": str(root), "busy_seconds": SELDOM, "idle_seconds": SELDOM}
     return {"id": "cpu", "sensor": sensor, "stale_after_seconds": NEVER}
 
 

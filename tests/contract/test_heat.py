@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.house import COOL, CRITICAL, NEVER, House, house
+from tests.contract.house import COOL, CRITICAL, House, house
 from tests.fakes.answers import Stream
 from tests.routers.running import CHAT, Streamed, error_of, until
 
@@ -236,8 +236,7 @@ async def _until_state(home: House, state: str) -> None:
 
 
 def _failing(unknown: str) -> dict[str, Any]:
-    sensor = {"kind": "command", "command": ["false"], "idle_seconds": NEVER}
-    return {"id": "igpu", "sensor": sensor, "unknown": unknown}
+    return {"id": "igpu", "sensor": {"kind": "command", "command": ["false"]}, "unknown": unknown}
 
 
 @pytest.mark.parametrize(("unknown", "used"), [("allow", "igpu"), ("avoid", "nvidia")])

@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from app.domain.thermal import Reading
 from app.thermal.sensor import SensorLostError
-from tests.contract.house import NEVER, WATTS, House, house
-from tests.contract.sensors import ScriptedSensor
+from tests.contract.house import WATTS, House, house
+from tests.fakes.sensor import KIND, ScriptedSensor
 from tests.routers.running import CHAT, COMPLETE, EMBED, until
 
 pytestmark = pytest.mark.anyio
 
-SCRIPTED = "tests.contract.sensors:ScriptedSensor"
-NORMAL_SECONDS = 2.0
+STUCK = {"kind": "tests.contract.sensors:StuckSensor"}
+NORMAL_SECONDS = 5.0
 
 
 def prints(text: str) -> dict[str, Any]:
@@ -41,7 +40,7 @@ USELESS: dict[str, dict[str, Any]] = {
     "a program that says null": prints('{"celsius": null}'),
     "a chip that is not there": {"kind": "hwmon", "chip": "no-such-chip"},
     "a server that is not there": {"kind": "prometheus", "url": "http://127.0.0.1:9/metrics"},
-    "a kind that hangs for 30 s": {"kind": "tests.contract.sensors:StuckSensor"},
+    "a kind that hangs for ever": STUCK,
 }
 
 
@@ -56,7 +55,7 @@ async def watched_by(sensor: dict[str, Any], **zone: Any) -> AsyncIterator[House
             yield home
         finally:
             for each in _sensors(home):
-                each.let_go()
+                each.gate.set()
 
 
 def _sensors(home: House) -> list[ScriptedSensor]:
@@ -78,7 +77,7 @@ async def test_requests_go_on_unharmed_whatever_is_wrong_with_the_sensors(sensor
 
 async def test_the_gateway_starts_and_stops_while_sensors_hang() -> None:
     async with asyncio.timeout(NORMAL_SECONDS):
-        async with watched_by({"kind": "tests.contract.sensors:StuckSensor"}) as home:
+        async with watched_by(STUCK) as home:
             response = await home.gateway.get("/health/live")
 
     assert response.status_code == 200
@@ -92,11 +91,8 @@ async def test_a_sensor_that_is_lost_and_found_says_each_once(
 ) -> None:
     caplog.set_level(logging.INFO, "app.thermal")
 
-    def fail(now: float) -> Reading:
-        raise error
-
     async with scripted() as (home, sensor):
-        sensor.says = fail
+        sensor.says = error
         for _ in range(14):
             home.tick()
             home.clock.advance(1)
@@ -105,18 +101,18 @@ async def test_a_sensor_that_is_lost_and_found_says_each_once(
         home.tick()
         unknown = await home.zone("igpu")
         used = await home.used()
-        sensor.says = lambda now: Reading(now, celsius=91.0)
+        sensor.says = {"celsius": 91.0}
         home.tick()
         back = await home.zone("igpu")
 
     lines = [line for line in caplog.messages if "sensor" in line]
-    assert (remembered["state"], remembered["celsius"]) == ("nominal", 40)
+    assert (remembered["state"], remembered["celsius"]) == ("nominal", 50)
     assert (unknown["state"], unknown["celsius"], unknown["fan_percent"]) == ("unknown", None, None)
     assert used == "igpu"
     assert (back["state"], back["celsius"]) == ("critical", 91)
     assert len(lines) == 2
-    assert lines[0].startswith(f"zone igpu: its sensor {SCRIPTED} is lost: ")
-    assert lines[1] == f"zone igpu: its sensor {SCRIPTED} is back"
+    assert lines[0].startswith(f"zone igpu: its sensor {KIND} is lost: ")
+    assert lines[1] == f"zone igpu: its sensor {KIND} is back"
 
 
 async def test_a_sensor_that_begins_to_hang_is_unknown_as_soon_as_its_last_word_is_stale(
@@ -125,27 +121,27 @@ async def test_a_sensor_that_begins_to_hang_is_unknown_as_soon_as_its_last_word_
     caplog.set_level(logging.INFO, "app.thermal")
     async with scripted(every_seconds=0.01, unknown="avoid") as (home, sensor), asyncio.timeout(NORMAL_SECONDS):
         used = [await home.used()]
-        sensor.hang()
-        await asyncio.to_thread(sensor.hangs.wait, NORMAL_SECONDS)
+        sensor.gate.clear()
+        await asyncio.to_thread(sensor.until_begun, sensor.reads + 1)
         home.clock.advance(16)
         await _until_state(home, "unknown")
         used.append(await home.used())
-        sensor.let_go()
+        sensor.gate.set()
         await _until_state(home, "nominal")
         used.append(await home.used())
 
     lines = [line for line in caplog.messages if "sensor" in line]
     assert used == ["igpu", "nvidia", "igpu"]
     assert [line.rpartition("sensor ")[2] for line in lines] == [
-        f"{SCRIPTED} is lost: it has said nothing for more than 15 s",
-        f"{SCRIPTED} is back",
+        f"{KIND} is lost: it has said nothing for more than 15 s",
+        f"{KIND} is back",
     ]
 
 
 @pytest.mark.parametrize("celsius", [float("nan"), float("inf"), -273.0, 4000.0])
 async def test_degrees_that_can_not_be_are_unknown(celsius: float) -> None:
     async with scripted() as (home, sensor):
-        sensor.says = lambda now: Reading(now, celsius=celsius)
+        sensor.says = {"celsius": celsius}
         home.tick()
         zone = await home.zone("igpu")
 
@@ -170,14 +166,14 @@ async def test_a_zone_that_is_measured_can_not_be_set() -> None:
 
 
 @asynccontextmanager
-async def scripted(every_seconds: float = NEVER, **zone: Any) -> AsyncIterator[tuple[House, ScriptedSensor]]:
-    sensor = {"kind": SCRIPTED, "busy_seconds": every_seconds, "idle_seconds": every_seconds}
+async def scripted(every_seconds: float = 14, **zone: Any) -> AsyncIterator[tuple[House, ScriptedSensor]]:
+    sensor = {"kind": KIND, "busy_seconds": every_seconds, "idle_seconds": every_seconds}
     async with house(zones=[{"id": "igpu", "sensor": sensor, **zone}]) as home:
         (found,) = _sensors(home)
         try:
             yield home, found
         finally:
-            found.let_go()
+            found.gate.set()
 
 
 async def _until_state(home: House, state: str) -> None:

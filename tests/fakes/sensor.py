@@ -18,18 +18,19 @@ KIND = "tests.fakes.sensor:ScriptedSensor"
 
 
 class ScriptedSensorSettings(SensorSettings):
-    """It is read when somebody asks for it, and hardly ever of itself."""
+    """It is read when somebody asks for it, and of itself so seldom that no test sees it."""
 
     kind: str = Field(KIND, description="how it is measured")
-    busy_seconds: float = Field(3600, gt=0, le=3600, description="between two readings while its zone is warm or busy")
-    idle_seconds: float = Field(3600, gt=0, le=3600, description="between two readings otherwise")
+    busy_seconds: float = Field(14, gt=0, le=3600, description="between two readings while its zone is warm or busy")
+    idle_seconds: float = Field(14, gt=0, le=3600, description="between two readings otherwise")
     says: dict[str, Any] = Field(default={"celsius": 50.0}, description="fields of its readings")
 
 
 class ScriptedSensor:
     """`says` are the fields of the next reading, or the error that it raises, or what is no reading at all.
 
-    While `gate` is shut a reading hangs. `closed_by` are the names of the threads that closed it.
+    While `gate` is shut a reading hangs. `begun` and `reads` count readings that have begun and ended; `closed_by` are
+    the names of the threads that closed it.
     """
 
     Settings = ScriptedSensorSettings
@@ -41,8 +42,8 @@ class ScriptedSensor:
         self.gate = threading.Event()
         self.gate.set()
         self.closed_by: list[str] = []
-        self._begun = 0
-        self._ended = 0
+        self.begun = 0
+        self.reads = 0
         self._news = threading.Condition()
 
     def read(self, now: float) -> Any:
@@ -60,15 +61,11 @@ class ScriptedSensor:
 
     def until_begun(self, times: int) -> None:
         """Until somebody has begun to read it so many times. Raises TimeoutError after 5 s."""
-        self._until(lambda: self._begun >= times)
+        self._until(lambda: self.begun >= times)
 
     def until_read(self, times: int) -> None:
         """Until it has been read so many times. Raises TimeoutError after 5 s."""
-        self._until(lambda: self._ended >= times)
-
-    @property
-    def reads(self) -> int:
-        return self._ended
+        self._until(lambda: self.reads >= times)
 
     def _until(self, condition: Any) -> None:
         with self._news:
@@ -77,8 +74,8 @@ class ScriptedSensor:
 
     def _tell(self, begun: int = 0, ended: int = 0) -> None:
         with self._news:
-            self._begun += begun
-            self._ended += ended
+            self.begun += begun
+            self.reads += ended
             self._news.notify_all()
 
 

@@ -70,7 +70,6 @@ class IntelNpuSensor:
 
     def close(self) -> None:
         self._npu = None
-        self._looked = None
         self._sysfs.close()
 
     def _found(self) -> _Npu:

@@ -53,13 +53,13 @@ class SimulatedSensor:
 
     def read(self, now: float) -> Reading:
         settings, held = self._settings, self.held
-        watts = self._advance(now)
+        watts = self._advance(now, held.get("watts"))
         fixed = settings.celsius if settings.celsius is not None else self._celsius
         percent = held.get("battery_percent", settings.battery_percent)
         return Reading(
             at=now,
             celsius=held.get("celsius", fixed),
-            watts=held.get("watts", watts),
+            watts=watts,
             joules=self._joules,
             fan_percent=held.get("fan_percent", settings.fan_percent),
             throttling=held.get("throttling", False),
@@ -70,14 +70,14 @@ class SimulatedSensor:
     def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _advance(self, now: float) -> float:
-        """Heat and cool up to now; the mean watts since the last time."""
+    def _advance(self, now: float, held_watts: float | None) -> float:
+        """Heat and cool up to now; the mean watts since the last time, or those that it is held at."""
         worked = self._new_work(now)
         seconds = 0.0 if self._at is None else now - self._at
         self._at = now
         if seconds <= 0:
-            return self._settings.idle_watts
-        joules = worked + self._settings.idle_watts * seconds
+            return self._settings.idle_watts if held_watts is None else held_watts
+        joules = worked + self._settings.idle_watts * seconds if held_watts is None else held_watts * seconds
         self._joules += joules
         target = self._settings.ambient_celsius + self._settings.kelvin_per_watt * joules / seconds
         self._celsius = target + (self._celsius - target) * math.exp(-seconds / self._settings.time_constant_seconds)

@@ -28,8 +28,8 @@ def begin(meter: Meter, now: float, backend: str = "eco", watts: float | None = 
     return share, told
 
 
-def counted(at: float, joules: float, **more: bool) -> Reading:
-    return Reading(at, joules=joules, **more)
+def counted(at: float, joules: float, *, modelled: bool = False) -> Reading:
+    return Reading(at, joules=joules, modelled=modelled)
 
 
 def drawn(at: float, watts: float) -> Reading:

@@ -141,8 +141,9 @@ def test_a_zone_is_told_in_base_units() -> None:
         battery=Battery(40.0, plugged=False),
     )
 
+    states: dict[str, float] = {state: float(state is ThermalState.WARNING) for state in ThermalState}
     assert of_zone(hot) == {
-        **{state: float(state is ThermalState.WARNING) for state in ThermalState},
+        **states,
         "zone_modelled": 0.0,
         "zone_temperature_celsius": 82.5,
         "zone_headroom_celsius": 2.5,

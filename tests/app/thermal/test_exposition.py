@@ -119,6 +119,40 @@ def test_without_a_selection_the_hottest_card_counts_and_watts_are_summed() -> N
     assert "limit_slowdown_celsius" not in both, "those are the other card's"
 
 
+def test_without_a_selection_each_field_is_told_as_it_is_for_a_machine() -> None:
+    """What heats or is heard is that of the worst card; what is used up is that of both."""
+    second = """
+DCGM_FI_DEV_GPU_UTIL{gpu="1"} 90
+DCGM_FI_DEV_SM_CLOCK{gpu="1"} 900
+DCGM_FI_DEV_FB_FREE{gpu="1"} 100
+DCGM_FI_DEV_FB_USED{gpu="1"} 50
+DCGM_FI_DEV_FAN_SPEED{gpu="1"} 20
+DCGM_FI_DEV_CLOCK_THROTTLE_REASONS{gpu="1"} 0
+"""
+    both = values(DCGM + second)
+
+    assert (both["utilisation"], both["megahertz"], both["fan_percent"], both["throttling"]) == (0.9, 1410, 35, True)
+    assert (both["memory_used_bytes"], both["memory_total_bytes"]) == (4626 * MIB, 24726 * MIB)
+
+
+def test_the_fastest_fan_and_the_whole_of_several_memories_count() -> None:
+    page = """
+node_hwmon_fan_rpm{chip="a",sensor="fan1"} 900
+node_hwmon_fan_rpm{chip="a",sensor="fan2"} 1400
+node_drm_gpu_busy_percent{card="card0"} 75
+node_drm_memory_vram_used_bytes{card="card0"} 10
+node_drm_memory_vram_used_bytes{card="card1"} 20
+node_drm_memory_vram_size_bytes{card="card0"} 100
+node_drm_memory_vram_size_bytes{card="card1"} 200
+"""
+    assert values(page) == {"fan_rpm": 1400, "utilisation": 0.75, "memory_used_bytes": 30, "memory_total_bytes": 300}
+
+
+def test_free_memory_alone_does_not_say_how_much_there_is() -> None:
+    assert values('DCGM_FI_DEV_FB_FREE{gpu="0"} 5\n') == {}
+    assert values('DCGM_FI_DEV_FB_USED{gpu="0"} 5\n') == {"memory_used_bytes": 5 * MIB}
+
+
 @pytest.mark.parametrize(
     ("reasons", "throttling"),
     [
@@ -270,6 +304,12 @@ def test_no_page_does_worse_than_a_value_error(text: str) -> None:
 
 def test_the_battery_is_the_machines_own() -> None:
     assert battery(samples(LAPTOP)) == Battery(97, plugged=False)
+
+
+def test_several_batteries_count_alike() -> None:
+    assert battery(samples(LAPTOP + 'node_power_supply_capacity{power_supply="BAT1"} 53\n')) == Battery(
+        75, plugged=False
+    )
 
 
 def test_a_laptop_on_the_mains_is_plugged_in() -> None:

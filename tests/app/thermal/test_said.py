@@ -23,13 +23,22 @@ def test_what_is_said_becomes_a_reading() -> None:
     assert said.reading(7.0, modelled=True).modelled
 
 
+def test_the_edges_of_what_makes_sense_are_part_of_it() -> None:
+    lowest = {"celsius": -100, "watts": 0, "fan_percent": 0, "utilisation": 0, "memory_used_bytes": 0}
+    highest = {"celsius": 1000, "fan_percent": 100, "utilisation": 1}
+
+    assert Said.model_validate(lowest).model_dump(exclude_none=True) == lowest
+    assert Said.model_validate(highest).model_dump(exclude_none=True) == highest
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
         ({"celcius": 1}, "celcius: a reading has no such field"),
-        ({"celsius": 5000}, "celsius: input should be less than or equal to 1000"),
         ({"celsius": float("nan")}, "celsius: input should be a finite number"),
         ({"utilisation": 40}, "utilisation: input should be less than or equal to 1"),
+        ({"celsius": -101}, "celsius: input should be greater than or equal to -100"),
+        ({"celsius": 1001}, "celsius: input should be less than or equal to 1000"),
         ({"fan_percent": -1}, "fan_percent: input should be greater than or equal to 0"),
         ({"battery": {"percent": 3}}, "battery.plugged: field required"),
         ([], "input should be a valid dictionary or instance of Said"),

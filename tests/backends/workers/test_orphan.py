@@ -23,13 +23,14 @@ import asyncio, json, os, sys
 from pathlib import Path
 from app.domain.errors import BackendRefusedError
 from app.loader import load
-from backends.base import KINDS, Resources
+from backends.base import KINDS, Paces, Resources
 from tests.backends.workers.processes import until_stopped
 
 async def main(kind, model):
     made = load(kind, KINDS)
     settings = made.Settings.model_validate({"id": "box", "kind": kind, "model": model})
     backend = made(settings, Resources(find_model=Path, scratch=Path(model).parent))
+    assert isinstance(backend, Paces) and backend.paceable
     backend.pace(0.01)
     await backend.start()
     while True:

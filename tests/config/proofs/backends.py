@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from app.domain.backend import ServedModel
 from app.domain.errors import BackendBusyError, BackendRefusedError, BackendTimeoutError
+from app.domain.job import Priority
 from app.telemetry.decisions import Record
 from backends.lane import Lane
 from backends.prober import Prober
@@ -79,6 +81,13 @@ async def max_context(value: int | None) -> int:
     return await status({"messages": [{"role": "user", "content": "word " * 1000}]}, max_context=value)
 
 
+async def max_model_billions(value: float | None) -> str:
+    """Whether it is given a model of eight billion parameters."""
+    made, _ = gateway(backends=[scripted(max_model_billions=value)])
+    made.lanes["box"].found((ServedModel("llama:8b"),))
+    return "given" if made.decide(job(model="llama:8b")).routes else "not given"
+
+
 def lane(clock: FakeClock | None = None, **keys: Any) -> Lane:
     made, _ = gateway(clock, backends=[scripted(**keys)])
     return made.lanes["box"]
@@ -87,7 +96,7 @@ def lane(clock: FakeClock | None = None, **keys: Any) -> Lane:
 async def concurrency(value: int) -> int:
     """How many of three jobs have a place."""
     box = lane(concurrency=value)
-    entering = [asyncio.create_task(box.enter()) for _ in range(3)]
+    entering = [asyncio.ensure_future(box.enter()) for _ in range(3)]
     await asyncio.sleep(0)
     for each in entering:
         each.cancel()
@@ -97,12 +106,31 @@ async def concurrency(value: int) -> int:
 async def queue(value: int) -> str:
     box = lane(concurrency=1, queue=value)
     await box.enter()
-    entering = asyncio.create_task(box.enter())
+    entering = asyncio.ensure_future(box.enter())
     await asyncio.sleep(0)
     if entering.done() and isinstance(entering.exception(), BackendBusyError):
         return "turned away"
     entering.cancel()
     return "waits"
+
+
+async def ageing_seconds(value: float) -> str:
+    """Whose turn it is when one waits for ten seconds and a more urgent one comes then."""
+    clock = FakeClock()
+    box = lane(clock, concurrency=1, ageing_seconds=value)
+    await box.enter()
+    patient = asyncio.ensure_future(box.enter(Priority.NORMAL))
+    await asyncio.sleep(0)
+    clock.advance(10)
+    urgent = asyncio.ensure_future(box.enter(Priority.HIGH))
+    await asyncio.sleep(0)
+    box.leave()
+    await asyncio.sleep(0)
+    await asyncio.wait([patient, urgent], return_when=asyncio.FIRST_COMPLETED)
+    first = "the patient" if patient.done() else "the urgent"
+    for each in (patient, urgent):
+        each.cancel()
+    return first
 
 
 async def first_pause(box: Lane) -> float:
@@ -216,8 +244,10 @@ PROOFS: dict[str, Proof] = {
     "preferred": Proof(preferred, [([], "first"), (["large"], "second")]),
     "excluded": Proof(excluded, [([], 200), (["small"], 404)]),
     "max_context": Proof(max_context, [(None, 200), (100, 400)]),
+    "max_model_billions": Proof(max_model_billions, [(None, "given"), (8, "given"), (7.5, "not given")]),
     "concurrency": Proof(concurrency, [(1, 1), (2, 2)]),
     "queue": Proof(queue, [(0, "turned away"), (1, "waits")]),
+    "ageing_seconds": Proof(ageing_seconds, [(9, "the patient"), (11, "the urgent")]),
     "warm_up": Proof(warm_up, [(False, 0), (True, 1)]),
     "timeouts.connect": Proof(connect, [(0.05, "gave up"), (30, "still tries")]),
     "timeouts.first_token": Proof(first_token, GAVE_UP_OR_NOT),

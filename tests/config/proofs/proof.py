@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.fakes.backend import KIND, ScriptedBackend
 from tests.fakes.clock import FakeClock
 
 CHAT = "/v1/chat/completions"
+NOON = datetime(2026, 7, 14, 12, 0)  # noqa: DTZ001 (local time, as the modes have it)
 HELLO = {"model": "small", "messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -40,10 +42,11 @@ def scripted(name: str = "box", **more: Any) -> dict[str, Any]:
 
 
 def gateway(clock: FakeClock | None = None, **tree: Any) -> tuple[Gateway, Watchman]:
-    """A gateway that is not started, with every backend well."""
+    """A gateway that is not started, with every backend well, at noon."""
     clock = clock or FakeClock()
     watchman = Watchman(15.0, clock)
-    made = build(Settings(**tree), Parts(Resources(Path, Path()), watchman, Metrics(), Decisions(10), clock))
+    parts = Parts(Resources(Path, Path()), watchman, Metrics(), Decisions(10), clock, local_time=lambda: NOON)
+    made = build(Settings(**tree), parts)
     for lane in made.lanes.values():
         backend = script_of(lane)
         backend.script = lambda _: [delta("Hi", role="assistant"), delta(finish_reason="stop")]

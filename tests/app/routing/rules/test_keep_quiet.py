@@ -15,8 +15,11 @@ def test_a_quiet_fan_and_one_that_nobody_knows_raise_no_objection(heated: Zone |
     assert judge(job(), candidate(zone=heated), conditions()) is None
 
 
-@pytest.mark.parametrize(("percent", "penalty"), [(31, NOISE / 4), (84, NOISE / 4), (85, NOISE), (100, NOISE)])
-def test_a_loud_fan_costs_four_times_a_moderate_one(percent: float, penalty: float) -> None:
+@pytest.mark.parametrize(
+    ("percent", "penalty"),
+    [(31, NOISE / 4), (60, NOISE / 4), (72.5, NOISE * 5 / 8), (85, NOISE), (100, NOISE)],
+)
+def test_a_loud_fan_costs_four_times_a_moderate_one_and_between_them_it_rises(percent: float, penalty: float) -> None:
     verdict = judge(job(), candidate(zone=zone(fan_percent=percent)), conditions())
 
     assert verdict is not None

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from app.domain.thermal import Battery
@@ -225,6 +226,27 @@ def test_other_systems_tell_it_through_psutil(tmp_path: Path) -> None:
 def test_what_psutil_does_not_know_is_lost(tmp_path: Path, battery: Any, why: str) -> None:
     with pytest.raises(SensorLostError, match=why):
         elsewhere(tmp_path, battery)
+
+
+def test_the_real_psutil_is_asked_where_there_is_no_sysfs(tmp_path: Path) -> None:
+    sensor = BatterySensor(BatterySettings(root=tmp_path / "nowhere"), Surroundings("mac"))
+    known = psutil.sensors_battery()
+
+    if known is None:
+        with pytest.raises(SensorLostError, match="this machine has no battery"):
+            sensor.read(1.0)
+    else:
+        battery = sensor.read(1.0).battery
+        assert battery is not None
+        assert battery.percent == pytest.approx(known.percent, abs=2)
+
+
+def test_nothing_stays_open(tmp_path: Path) -> None:
+    root, before = supplies(tmp_path, BAT0=BY_ENERGY), set(Path("/proc/self/fd").iterdir())
+    read(root)
+    list(find(root))
+
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_it_is_found_where_there_is_one(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_suspended_npu_is_left_asleep(machine: Path, status: str) -> None:
 
 def test_an_npu_that_goes_is_lost_and_found_again_under_another_number(machine: Path) -> None:
     with mortal(950) as file:
-        npu(machine, npu_current_frequency_mhz=file.path)
+        npu(machine, **{"npu_current_frequency_mhz": file.path, "hwmon/hwmon4/energy1_input": 5_000_000})
         device = sensor(machine)
         assert device.read(1.0).megahertz == 950
         file.die()
@@ -129,8 +129,9 @@ def test_an_npu_that_goes_is_lost_and_found_again_under_another_number(machine: 
         device.read(3.0)
 
     plant(machine, {f"class/accel/accel7/device/{name}": content for name, content in NPU.items()})
+    plant(machine, {"class/accel/accel7/device/hwmon/hwmon6/energy1_input": 9_000_000_000})
     back = device.read(3.5)
-    assert (back.megahertz, back.utilisation) == (1400, None)
+    assert (back.megahertz, back.utilisation, back.joules, back.watts) == (1400, None, 5, None)
 
 
 def test_a_kernel_that_tells_nothing_is_lost(machine: Path) -> None:

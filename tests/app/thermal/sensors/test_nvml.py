@@ -176,6 +176,22 @@ def test_energy_never_falls_when_the_driver_begins_to_count_anew(sensor: Sensed,
     assert joules == [9000, 9500, 9500, 9502]
 
 
+def test_what_was_counted_while_the_card_was_lost_is_not_added(sensor: Sensed, nvml: FakeNvml) -> None:
+    """It may be another card that has come back, with a past of its own."""
+    nvml.says("nvmlDeviceGetTotalEnergyConsumption", 5_000)
+    gpu = sensor()
+    gpu.read(0)
+    nvml.fails("nvmlDeviceGetFanSpeed", GPU_IS_LOST)
+    with pytest.raises(SensorLostError):
+        gpu.read(1)
+
+    nvml.says("nvmlDeviceGetFanSpeed", 30)
+    nvml.says("nvmlDeviceGetTotalEnergyConsumption", 9_000_000)
+    assert gpu.read(2).joules == 5
+    nvml.says("nvmlDeviceGetTotalEnergyConsumption", 9_002_000)
+    assert gpu.read(3).joules == 7
+
+
 @pytest.mark.parametrize("status", ["suspended", "suspending"])
 @pytest.mark.parametrize("device", [0, "0000:00:0a.0", "00000000:00:0A.0", "00:0a.0", "GPU-0"])
 def test_a_suspended_card_is_left_asleep_and_no_driver_is_even_loaded(

@@ -92,7 +92,7 @@ def test_a_counter_for_root_only_says_how_to_allow_it_and_is_read_once_it_is_all
     assert package.read(2.0).joules == 7
 
 
-def test_a_counter_that_goes_is_lost_and_its_gap_counts_nothing(machine: Path) -> None:
+def test_a_counter_that_goes_is_found_again_under_another_number_and_its_gap_counts_nothing(machine: Path) -> None:
     with mortal(500) as file:
         domain(machine, "intel-rapl:0", energy_uj=file.path)
         package = sensor(machine)
@@ -101,11 +101,12 @@ def test_a_counter_that_goes_is_lost_and_its_gap_counts_nothing(machine: Path) -
         with pytest.raises(SensorLostError, match="energy_uj can't be read"):
             package.read(2.0)
 
-    domain(machine, "intel-rapl:0", energy_uj=70_000_000)
+    uproot(machine, "class/powercap/intel-rapl:0")
+    domain(machine, "intel-rapl:3", name="package-0", energy_uj=70_000_000)
     back = package.read(3.0)
     assert back.joules == pytest.approx(500e-6)
     assert back.watts is None
-    domain(machine, "intel-rapl:0", energy_uj=80_000_000)
+    domain(machine, "intel-rapl:3", energy_uj=80_000_000)
     assert package.read(4.0).watts == 10
 
 

@@ -159,5 +159,6 @@ class Lifecycle:
                 logger.error("backend %s could not be stopped: %s", lane.profile.id, type(end).__name__)
 
     async def _retire(self, lane: Lane) -> None:
+        lane.pace(1.0)
         await lane.emptied()
         await self._probers.pop(lane).stop()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from functools import partial
 from queue import Full
-from typing import Any, cast
+from typing import Any
 
 from app.domain.backend import Candidate, Capability, Health, Learned, Profile, ServedModel
 from app.domain.errors import BackendBusyError
@@ -21,9 +20,6 @@ from backends.stopwatch import Stopwatch
 
 _SHORTEST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 60.0
-
-Steps = Generator[Any, None, None]
-_AT_ONCE = cast(Steps, iter(()))  # what has no step left to take; it may be asked again and again
 
 
 class Lane:
@@ -43,7 +39,6 @@ class Lane:
         self.duty = 1.0
         self._clock = clock
         self._line: PriorityQueue[asyncio.Future[bool]] = PriorityQueue(self.profile.queue, settings.ageing_seconds)
-        self._entrances = tuple(_Entrance(partial(self._steps, priority)) for priority in Priority)
         self._lessons = Lessons()
         self._stopwatch = Stopwatch()
         self._emptied = asyncio.Event()
@@ -80,11 +75,21 @@ class Lane:
         fitting = [model for model in self.models.values() if pattern_allows(model.name)]
         return min(fitting, key=lambda model: self._rank(model, capability), default=None)
 
-    def enter(self, priority: Priority = Priority.NORMAL) -> Awaitable[None]:
-        """Take a place, waiting in line for one. Awaiting it raises BackendBusyError when too many wait already, or
-        when somebody more urgent comes later and the line is full.
+    def try_enter(self) -> bool:
+        """Take a place, if one is free: then nobody waits for it."""
+        if self.busy >= self.profile.concurrency:
+            return False
+        if not self.busy:
+            self._stopwatch.start(self._clock())
+        self.busy += 1
+        return True
+
+    async def enter(self, priority: Priority = Priority.NORMAL) -> None:
+        """Take a place, waiting in line for one. Raises BackendBusyError when too many wait already, or when somebody
+        more urgent comes later and the line is full.
         """
-        return self._entrances[priority]
+        if not self.try_enter():
+            await self._wait(priority)
 
     def leave(self) -> None:
         """Give the place back: whoever's turn it is gets it."""
@@ -188,15 +193,6 @@ class Lane:
             "learned": {model: _rounded(learned) for model, learned in sorted(self._lessons.items())},
         }
 
-    def _steps(self, priority: Priority) -> Steps:
-        """Those of taking a place: none when one is free."""
-        if self.busy < self.profile.concurrency:  # then nobody waits
-            if not self.busy:
-                self._stopwatch.start(self._clock())
-            self.busy += 1
-            return _AT_ONCE
-        return self._wait(priority).__await__()
-
     async def _wait(self, priority: Priority) -> None:
         place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         try:
@@ -227,18 +223,6 @@ class Lane:
     def _rank(self, model: ServedModel, capability: Capability) -> tuple[bool, bool]:
         able = capability in (model.capabilities or self.profile.honours)
         return not able, not self.profile.patterns.prefer(model.name)
-
-
-class _Entrance:
-    """What is awaited to enter; one a priority serves everybody, so that taking a free place makes nothing."""
-
-    __slots__ = ("_steps",)
-
-    def __init__(self, steps: Callable[[], Steps]) -> None:
-        self._steps = steps
-
-    def __await__(self) -> Steps:
-        return self._steps()
 
 
 def _rounded(learned: Learned) -> dict[str, float | None]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -54,18 +54,18 @@ def _rows(model: type[BaseModel], prefix: str, leave_out: Container[str] = (), n
             continue
         inner, many = _model_in(field.annotation)
         if inner is not None:
-            yield from _rows(inner, f"{prefix}{name}{'[]' if many else ''}.", note=note)
+            yield from _rows(inner, f"{prefix}{name}{many}.", note=note)
         else:
             default = _default(field.get_default(call_default_factory=True))
             yield f"| `{prefix}{name}`{note} | {default} | {field.description} |"
 
 
-def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """The settings class inside, and whether there may be many of it."""
+def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+    """The settings class inside, and how it is written that there may be many of it: in a list, or by names."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    found = next((_model_in(part)[0] for part in get_args(annotation)), None)
-    return found, found is not None
+        return annotation, ""
+    found = next((inner for part in get_args(annotation) if (inner := _model_in(part)[0]) is not None), None)
+    return found, ".*" if get_origin(annotation) is dict else "[]"
 
 
 def _default(value: Any) -> str:

@@ -14,7 +14,10 @@ import yaml
 
 import app.domain
 from app.loader import load
+from app.thermal.sensor import KINDS as SENSORS
+from app.thermal.sensor import SensorSettings
 from app.wiring import read_backends
+from app.zones import read_sensors, regime
 from backends.base import KINDS, BackendSettings
 from config.load import load_settings
 from config.settings import Settings
@@ -27,7 +30,11 @@ ENVIRONMENT = {name: f"a-secret-for-{name}" for name in re.findall(r"\$\{(\w+)\}
 
 
 def test_the_example_configuration_can_be_used() -> None:
-    assert len(read_backends(load_settings(EXAMPLE, ENVIRONMENT))) == len(KINDS) + 1  # llamacpp both ways
+    told = load_settings(EXAMPLE, ENVIRONMENT)
+
+    assert len(read_backends(told)) == len(KINDS) + 1  # llamacpp both ways
+    assert {sensor.kind for sensors in read_sensors(told).values() for sensor in sensors} == set(SENSORS)
+    assert regime(told.routing).mode == "balanced"
 
 
 def test_the_default_configuration_can_be_used() -> None:
@@ -39,13 +46,28 @@ def test_the_example_configuration_has_every_key() -> None:
     known = {path for path in keys(Settings, "") if not path.startswith("backends")}
     known |= set(keys(BackendSettings, "backends[]."))
     known |= {path for kind in KINDS for path in keys(load(kind, KINDS).Settings, "backends[].")}
-    assert {path for path in known if not any(path == one or one.startswith(f"{path}.") for one in written)} == set()
+    assert _left_out(known, written) == set()
+
+
+def test_the_example_configuration_has_every_key_of_every_sensor() -> None:
+    told = load_settings(EXAMPLE, ENVIRONMENT)
+    sensors = [sensor for zone in told.zones for sensor in zone.sensor]
+    assert _left_out(set(keys(SensorSettings, "")), {key for sensor in sensors for key in sensor}) == set()
+    for kind in SENSORS:
+        written = {path for sensor in sensors if sensor["kind"] == kind for path in _paths(sensor)}
+        own = set(keys(load(kind, SENSORS).Settings, "")) - set(SensorSettings.model_fields)
+        assert _left_out(own, written) == set(), kind
+
+
+def _left_out(known: set[str], written: set[str]) -> set[str]:
+    return {path for path in known if not any(path == one or one.startswith(f"{path}.") for one in written)}
 
 
 def _paths(tree: object, prefix: str = "") -> Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
-            yield from _paths(value, f"{prefix}.{key}" if prefix else key)
+            named = f"{prefix}.*" if prefix == "routing.modes" else f"{prefix}.{key}" if prefix else key
+            yield from _paths(value, named)
     elif isinstance(tree, list) and tree and isinstance(tree[0], dict):
         for item in tree:
             yield from _paths(item, f"{prefix}[]")

@@ -136,8 +136,7 @@ class Relay:
 
     async def _take_a_place(self, lane: Lane, job: Job, record: Record, watch: Watch) -> None:
         """At once where there is one; else the record tells how long the line was."""
-        if lane.busy < lane.profile.concurrency:
-            await lane.enter(job.priority)
+        if lane.try_enter():
             return
         record.line = lane.place(job.priority)
         since = self._watchman.clock()

@@ -110,7 +110,7 @@ def test_a_sensor_may_ask_what_the_backends_of_its_zone_have_done_whatever_a_rel
         for name, where, watts in (("a", "gpu", 5), ("b", "gpu", None), ("c", "soc", 9), ("d", None, 9))
         if where is not None or name == "d"
     }
-    lanes["a"].enter().__await__()
+    lanes["a"].try_enter()
     workforce.lanes = lanes
 
     assert around.work(4.0) == (Work("a", 5.0, 4.0), Work("b", None, 0.0))

@@ -306,6 +306,12 @@ def test_the_battery_is_the_machines_own() -> None:
     assert battery(samples(LAPTOP)) == Battery(97, plugged=False)
 
 
+def test_one_plug_of_several_is_enough() -> None:
+    page = LAPTOP + 'node_power_supply_online{power_supply="ADP1"} 1\n'
+
+    assert battery(samples(page)) == Battery(97, plugged=True)
+
+
 def test_several_batteries_count_alike() -> None:
     assert battery(samples(LAPTOP + 'node_power_supply_capacity{power_supply="BAT1"} 53\n')) == Battery(
         75, plugged=False

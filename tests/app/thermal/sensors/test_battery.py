@@ -174,6 +174,22 @@ def test_without_a_word_of_the_mains_the_battery_says_whether_it_is_plugged(
     assert battery.plugged is plugged
 
 
+def test_one_battery_that_rests_while_another_gives_is_no_plug(tmp_path: Path) -> None:
+    battery = read(supplies(tmp_path, BAT0=BY_ENERGY, BAT1={**BY_CHARGE, "status": "Not charging"}))
+
+    assert battery is not None
+    assert not battery.plugged
+
+
+@pytest.mark.parametrize("missing", ["charge_full", "voltage_min_design"])
+def test_what_does_not_say_all_of_its_size_says_nothing_of_it(tmp_path: Path, missing: str) -> None:
+    other = {key: text for key, text in BY_CHARGE.items() if key != missing}
+    battery = read(supplies(tmp_path, BAT0=BY_ENERGY, BAT1=other))
+
+    assert battery is not None
+    assert battery.percent == near((75 + 50) / 2)
+
+
 @pytest.mark.parametrize("usb", [{"type": "USB", "online": 1}, {"type": "USB", "online": 2}])
 def test_a_charger_on_usb_is_a_plug_too(tmp_path: Path, usb: Mapping[str, object]) -> None:
     battery = read(supplies(tmp_path, BAT0=BY_ENERGY, AC=UNPLUGGED, ucsi=usb))

@@ -113,10 +113,12 @@ def test_too_much_is_said_and_not_read_to_its_end() -> None:
     assert refusal(sensor("while True: print('x' * 1000)")) == "it says more than 64 KiB"
 
 
-def test_as_much_as_is_allowed_is_read() -> None:
-    fill = 64 * 1024 - len('{"celsius": 5}\n')
+def test_as_much_as_is_allowed_is_read_and_not_a_byte_more() -> None:
+    def fill(size: int) -> str:
+        return f"import sys; sys.stdout.write('{{\"celsius\": 5}}'.rjust({size}))"
 
-    assert sensor(f"print(' ' * {fill} + '{{\"celsius\": 5}}')").read(1.0).celsius == 5
+    assert sensor(fill(64 * 1024)).read(1.0).celsius == 5
+    assert refusal(sensor(fill(64 * 1024 + 1))) == "it says more than 64 KiB"
 
 
 FORKING = (

@@ -148,5 +148,5 @@ class Thermostat:
 
 
 def carried_over(regime: Regime, old: Thermostat) -> str:
-    """The mode of a new configuration; one that a person chose stays, unless the configuration has another than before."""
+    """The mode under a new configuration: the one that a person chose stays, unless another one is configured now."""
     return old.mode if regime.mode == old.regime.mode else regime.mode

@@ -55,8 +55,11 @@ class Poller:
         """Measure now. May block; never raises."""
         with self._one_at_a_time:
             try:
-                self.reading = plausible(self.sensor.read(self._clock()))
-                self.lost = None
+                said = self.sensor.read(self._clock())
+                reading = plausible(said)
+                if reading.celsius is None and said.celsius is not None:
+                    raise SensorLostError(f"it says nonsense: {said.celsius:g} °C")
+                self.reading, self.lost = reading, None
             except SensorLostError as error:
                 self.lost = error.message
             except Exception as error:  # noqa: BLE001 (a kind's own mistake must not end the asking)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -17,7 +18,7 @@ from app.thermal.zone import effective, next_state
 logger = logging.getLogger(__name__)
 
 _NEAR_KELVIN = 10.0  # under the warning point: from there on a zone is watched as closely as a warm one
-_FITTED_SECONDS = 30.0
+_FITTED_SECONDS = 90.0
 _FORECAST_EVERY_SECONDS = 1.0
 
 
@@ -59,6 +60,7 @@ class WatchedZone:
         )
         self.lost: tuple[str | None, ...] = (None,) * len(self.pollers)
         self._seen: tuple[Reading | None, ...] = ()
+        self._cooled_at = -math.inf
         self._forecast_at = now
         self._began = now
 
@@ -116,7 +118,7 @@ class WatchedZone:
         plan, old = self.plan, self.zone
         reading = merge(readings) if readings else None
         trips = effective(plan.trips, reading)
-        state = next_state(old.state, old.since, reading, trips, now, plan.dwell_seconds)
+        state = next_state(old.state, old.since, reading, trips, now, plan.dwell_seconds, self._cooled_at)
         if reading == old.reading and state is old.state:
             return
         if reading is not None and reading.celsius is not None and reading != old.reading:
@@ -127,6 +129,8 @@ class WatchedZone:
         elif now - self._forecast_at >= _FORECAST_EVERY_SECONDS:
             self._forecast_at = now
             prospect = forecast(self.curve.samples(_FITTED_SECONDS), now)
+        if state is ThermalState.NOMINAL and old.state not in (state, ThermalState.UNKNOWN):
+            self._cooled_at = now
         since = old.since if state is old.state else now
         self.zone = Zone(plan.id, state, since, trips, plan.fans, reading, prospect, plan.avoid_unknown)
         if state is not old.state:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,11 +15,16 @@ import pytest
 
 from app.domain.backend import Health
 from app.domain.errors import BackendRefusedError, ConfigurationError
+from app.domain.thermal import ThermalState
 from app.lifecycle import Lifecycle
+from app.telemetry.decisions import Record
 from backends.lane import Lane
 from config.settings import Settings
-from tests.app.builders import job
+from tests.app.builders import delta, job
 from tests.fakes.backend import KIND, ScriptedBackend
+from tests.fakes.sensor import KIND as SENSOR
+from tests.fakes.sensor import ScriptedSensor
+from tests.routers.running import until
 
 pytestmark = pytest.mark.anyio
 
@@ -332,3 +338,184 @@ async def test_once_settled_every_model_that_was_found_has_a_name_and_a_route() 
 
         assert set(made.directory.names()) == {"auto", "small"}
         assert [route.backend for route in made.decide(job(model="auto")).routes] == ["a"]
+
+
+def zone(name: str, **keys: Any) -> dict[str, Any]:
+    return {"id": name, "sensor": {"kind": SENSOR}, **keys}
+
+
+def sensor_of(gateway: Operated, name: str) -> ScriptedSensor:
+    (poller,) = gateway.lifecycle.gateway.thermostat.monitor.watched[name].pollers
+    assert isinstance(poller.sensor, ScriptedSensor)
+    return poller.sensor
+
+
+def threads_of(gateway: Operated) -> dict[str, threading.Thread | None]:
+    """The threads that read its sensors, by zone."""
+    watched = gateway.lifecycle.gateway.thermostat.monitor.watched
+    return {name: poller._thread for name, each in watched.items() for poller in each.pollers}
+
+
+async def ended(thread: threading.Thread | None) -> bool:
+    assert thread is not None
+    await asyncio.to_thread(thread.join, 5)
+    return not thread.is_alive()
+
+
+async def test_sensors_are_read_in_threads_of_their_own_which_end_when_it_stops() -> None:
+    async with operated(zones=[zone("soc"), zone("gpu")]) as gateway:
+        threads = threads_of(gateway)
+        sensors = [sensor_of(gateway, name) for name in ("soc", "gpu")]
+
+    assert [await ended(thread) for thread in threads.values()] == [True, True]
+    assert [each.closed_by for each in sensors] == [
+        [f"sensor {SENSOR} of zone soc"],
+        [f"sensor {SENSOR} of zone gpu"],
+    ]
+
+
+async def test_once_settled_every_zone_that_can_be_measured_is_known() -> None:
+    async with operated(zones=[zone("gpu")]) as gateway:
+        assert gateway.lifecycle.gateway.thermostat.zones["gpu"].state is ThermalState.NOMINAL
+
+
+async def test_a_sensor_that_hangs_delays_neither_the_start_nor_the_end_for_long() -> None:
+    made = Operated(zones=[zone("gpu")])
+    sensor = sensor_of(made, "gpu")
+    sensor.gate.clear()
+    async with asyncio.timeout(5):
+        await made.lifecycle.start()
+        await made.lifecycle.settled()
+        await made.lifecycle.stop()
+    sensor.gate.set()
+
+    assert await ended(threads_of(made)["gpu"])
+
+
+async def test_after_a_reload_zones_that_did_not_change_go_on_and_the_threads_of_others_end() -> None:
+    async with operated(zones=[zone("same"), zone("changed"), zone("gone")]) as gateway:
+        same = gateway.lifecycle.gateway.thermostat.monitor.watched["same"]
+        old = threads_of(gateway)
+        gateway.write(zones=[zone("same"), zone("changed", dwell_seconds=3), zone("new")])
+
+        await gateway.lifecycle.reload()
+
+        watched = gateway.lifecycle.gateway.thermostat.monitor.watched
+        assert watched["same"] is same
+        assert [await ended(old[name]) for name in ("changed", "gone")] == [True, True]
+        for name in ("changed", "new"):
+            await asyncio.to_thread(sensor_of(gateway, name).until_read, 1)
+        assert threads_of(gateway)["same"] is old["same"]
+        assert [thread is not None and thread.is_alive() for thread in threads_of(gateway).values()] == [True] * 3
+        assert sensor_of(gateway, "same").closed_by == []
+
+
+async def test_a_reload_that_is_refused_leaves_the_zones_as_they_are() -> None:
+    async with operated(zones=[zone("gpu")]) as gateway:
+        before, threads = gateway.lifecycle.gateway.thermostat, threads_of(gateway)
+        gateway.write(UNFETCHED, zones=[zone("gpu", dwell_seconds=3), zone("new")])
+        with pytest.raises(ConfigurationError):
+            await gateway.lifecycle.reload()
+
+        assert gateway.lifecycle.gateway.thermostat is before
+        assert threads_of(gateway) == threads
+        assert sensor_of(gateway, "gpu").closed_by == []
+
+
+async def test_a_start_that_fails_ends_the_threads_of_the_sensors() -> None:
+    made = Operated(UNFETCHED, zones=[zone("gpu")])
+    with pytest.raises(ConfigurationError):
+        await made.lifecycle.start()
+
+    assert await ended(threads_of(made)["gpu"])
+    assert sensor_of(made, "gpu").closed_by == [f"sensor {SENSOR} of zone gpu"]
+
+
+async def test_one_that_was_never_started_closes_its_sensors() -> None:
+    made = Operated(zones=[zone("gpu")])
+    await made.lifecycle.stop()
+
+    assert len(sensor_of(made, "gpu").closed_by) == 1
+
+
+async def test_the_thermostat_goes_on_beside_the_requests_and_ends_with_them() -> None:
+    async with operated(zones=[zone("gpu")]) as gateway:
+        assert "thermostat" in tasks()
+        thermostat = gateway.lifecycle.gateway.thermostat
+        sensor = sensor_of(gateway, "gpu")
+        sensor.says = {"celsius": 90.0}
+        await asyncio.to_thread(thermostat.monitor.watched["gpu"].pollers[0].read)
+        await until(lambda: thermostat.zones["gpu"].state is ThermalState.CRITICAL)
+
+    assert "thermostat" not in tasks()
+
+
+async def test_a_mistake_of_ours_there_is_told_once_and_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
+    looks = 0
+
+    def breaks(now: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks < 3:
+            raise RuntimeError("secret")
+
+    async with operated() as gateway:
+        gateway.lifecycle.gateway.thermostat.look = breaks  # type: ignore[method-assign]
+        await until(lambda: looks >= 4)
+
+    told = [record.getMessage() for record in caplog.records if "the thermostat has a bug" in record.getMessage()]
+    assert len(told) == 1
+    assert "RuntimeError at test_lifecycle.py" in told[0]
+    assert "secret" not in told[0]
+
+
+async def test_a_mode_that_a_person_chose_outlives_every_reload() -> None:
+    async with operated(scripted("a")) as gateway:
+        gateway.lifecycle.gateway.thermostat.choose("quiet")
+        for _ in range(2):
+            await gateway.lifecycle.reload()
+            assert gateway.lifecycle.gateway.thermostat.conditions.mode.name == "quiet"
+
+        gateway.write(scripted("a"), routing={"mode": "performance"})
+        await gateway.lifecycle.reload()
+        assert gateway.lifecycle.gateway.thermostat.conditions.mode.name == "performance"
+
+
+async def test_what_a_key_has_used_today_outlives_a_reload() -> None:
+    async with operated(scripted("a")) as gateway:
+        gateway.lifecycle.gateway.ledger.spend("ada", 3600.0)
+        gateway.write(scripted("b"))
+        await gateway.lifecycle.reload()
+
+        assert gateway.lifecycle.gateway.ledger.watt_hours("ada") == 1
+
+
+async def test_an_answer_that_began_before_a_reload_is_known_and_paid_for_after_it() -> None:
+    async with operated(scripted("box", watts=10)) as gateway:
+        old = gateway.lifecycle.gateway
+        gateway.backend("box").script = lambda _: [delta("Hi", role="assistant"), asyncio.Event()]
+        asked = job()
+        record = Record(asked, old.clock())
+        watch = old.relay.watch()
+        answer = await old.relay.open(asked, old.decide(asked), record, watch)
+        old.relay.forget(watch)
+        gateway.write(scripted("box", watts=20))
+        new = await gateway.lifecycle.reload()
+        assert [route.backend for route, _ in new.relay.running()] == ["box"]
+
+        await old.relay.close(answer, record, None)
+        assert list(new.relay.running()) == []
+        assert record.energy is not None
+        assert record.energy.joules is not None
+
+
+async def test_a_simulated_zone_goes_on_with_the_backends_of_a_new_configuration() -> None:
+    simulated = {"id": "gpu", "sensor": {"kind": "simulated"}}
+    async with operated(scripted("a", zone="gpu", watts=10), zones=[simulated]) as gateway:
+        around = gateway.lifecycle.gateway.thermostat.monitor.watched["gpu"]
+        gateway.write(scripted("b", zone="gpu", watts=30), zones=[simulated])
+        await gateway.lifecycle.reload()
+
+        assert gateway.lifecycle.gateway.thermostat.monitor.watched["gpu"] is around
+        (poller,) = around.pollers
+        assert [work.backend for work in poller.sensor._work(0.0)] == ["b"]  # type: ignore[attr-defined]

@@ -10,13 +10,17 @@ import pytest
 from app.catalogue.cache import Cache
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.model import Model
+from app.domain.backend import ServedModel
 from app.domain.errors import AuthenticationError, ConfigurationError
 from app.gateway import Gateway
 from app.loader import load
 from app.relay.watch import Watchman
 from app.routing.rule import KINDS as RULES
 from app.telemetry.decisions import Decisions
+from app.telemetry.energy import Share
 from app.telemetry.metrics import Metrics
+from app.thermal.sensor import SensorLostError
+from app.thermal.watched import WatchedZone
 from app.wiring import Parts, build, model_finder, read_backends
 from backends.base import Resources
 from config.settings import Settings
@@ -24,6 +28,7 @@ from tests.app.builders import job
 from tests.app.catalogue.builders import WEIGHTS, model_of
 from tests.fakes.backend import KIND, ScriptedBackend
 from tests.fakes.clock import FakeClock
+from tests.fakes.sensor import KIND as SENSOR
 
 
 def settings(*backends: dict[str, Any], **more: Any) -> Settings:
@@ -34,10 +39,21 @@ def scripted(name: str, **more: Any) -> dict[str, Any]:
     return {"id": name, "kind": KIND, **more}
 
 
-def gateway(told: Settings, previous: Gateway | None = None) -> Gateway:
+def parts_of_a_house() -> Parts:
     clock = FakeClock()
-    parts = Parts(Resources(Path, Path()), Watchman(15.0, clock), Metrics(), Decisions(10), clock)
-    return build(told, parts, previous)
+    return Parts(Resources(Path, Path()), Watchman(15.0, clock), Metrics(), Decisions(10), clock)
+
+
+def gateway(told: Settings, previous: Gateway | None = None, parts: Parts | None = None) -> Gateway:
+    return build(told, parts or parts_of_a_house(), previous)
+
+
+def watched(made: Gateway) -> dict[str, WatchedZone]:
+    return made.thermostat.monitor.watched
+
+
+def zone(name: str, **keys: Any) -> dict[str, Any]:
+    return {"id": name, "sensor": {"kind": SENSOR, "busy_seconds": 1, "idle_seconds": 9}, **keys}
 
 
 def land(cache: Cache, model: Model, *contents: bytes) -> None:
@@ -142,15 +158,114 @@ def test_a_backend_that_changed_its_kind_is_new() -> None:
     assert new.lanes["x"] is not old.lanes["x"]
 
 
+def test_every_zone_is_watched_and_told_to_whoever_decides() -> None:
+    made = gateway(settings(scripted("box", zone="gpu"), zones=[zone("soc"), zone("gpu")]))
+
+    assert list(made.thermostat.zones) == ["soc", "gpu"]
+    made.lanes["box"].found((ServedModel("small"),))
+    (candidate,), _ = made.directory.look(job(), made.thermostat.zones)
+    assert candidate.zone is made.thermostat.zones["gpu"]
+
+
+def test_a_zone_that_did_not_change_goes_on_as_it_is_watched() -> None:
+    old = gateway(settings(zones=[zone("same"), zone("changed"), zone("gone")]))
+    new = gateway(settings(zones=[zone("new"), zone("changed", unknown="avoid"), zone("same")]), old)
+
+    assert list(watched(new)) == ["new", "changed", "same"]
+    assert watched(new)["same"] is watched(old)["same"]
+    assert watched(new)["changed"] is not watched(old)["changed"]
+
+
+def test_a_zone_whose_hardware_changed_is_watched_anew() -> None:
+    """What measures it may be another sensor now."""
+    old = gateway(settings(scripted("box", zone="gpu", hardware="igpu"), zones=[zone("gpu")]))
+    same = gateway(settings(scripted("other", zone="gpu", hardware="igpu"), zones=[zone("gpu")]), old)
+    changed = gateway(settings(scripted("box", zone="gpu", hardware="nvidia"), zones=[zone("gpu")]), old)
+
+    assert watched(same)["gpu"] is watched(old)["gpu"]
+    assert watched(changed)["gpu"] is not watched(old)["gpu"]
+
+
+def test_backends_of_a_zone_share_its_meter_and_one_in_no_zone_has_its_own_even_by_the_same_name() -> None:
+    parts = parts_of_a_house()
+    gateway(
+        settings(scripted("a", zone="gpu"), scripted("b", zone="gpu"), scripted("gpu"), zones=[zone("gpu")]),
+        parts=parts,
+    )
+
+    assert len(parts.meters) == 2
+    assert "gpu" in parts.meters
+
+
+def test_meters_outlive_a_reload() -> None:
+    parts = parts_of_a_house()
+    old = gateway(settings(scripted("a")), parts=parts)
+    before = dict(parts.meters)
+    gateway(settings(scripted("a"), scripted("b")), old, parts)
+
+    assert before.items() <= parts.meters.items()
+    assert len(parts.meters) == 2
+
+
+@pytest.mark.anyio
+async def test_a_zone_is_watched_closely_while_it_works_or_an_answer_waits_for_its_energy() -> None:
+    parts = parts_of_a_house()
+    made = gateway(settings(scripted("box", zone="gpu"), zones=[zone("soc"), zone("gpu")]), parts=parts)
+
+    def busy() -> list[str]:
+        made.thermostat.look(parts.clock())
+        return [name for name, each in watched(made).items() if each.pollers[0].interval_seconds == 1]
+
+    assert busy() == []
+    await made.lanes["box"].enter()
+    assert busy() == ["gpu"]
+
+    (poller,) = watched(made)["gpu"].pollers
+    poller.sensor.says = {"joules": 1.0}  # type: ignore[attr-defined]
+    poller.read()
+    made.thermostat.look(parts.clock())
+    share = Share("box", None, lambda _: None)
+    parts.meters["gpu"].begin(share, parts.clock())
+    parts.meters["gpu"].end(share, parts.clock())
+    made.lanes["box"].leave()
+    assert busy() == ["gpu"]
+
+    poller.sensor.says = SensorLostError("gone")  # type: ignore[attr-defined]
+    parts.clock.advance(16)  # type: ignore[attr-defined]
+    made.thermostat.look(parts.clock())
+    assert busy() == []
+
+
+def test_a_mode_that_a_person_chose_outlives_all_reloads_until_another_is_configured() -> None:
+    made = gateway(settings())
+    made.thermostat.choose("quiet")
+    for _ in range(3):
+        made = gateway(settings(), made)
+        assert (made.thermostat.mode, made.thermostat.conditions.mode.name) == ("quiet", "quiet")
+
+    made = gateway(settings(routing={"mode": "performance"}), made)
+    assert made.thermostat.mode == "performance"
+    made = gateway(settings(), made)
+    assert made.thermostat.mode == "balanced"
+
+
+def test_what_is_wrong_with_zones_or_modes_is_told_before_anything_changes() -> None:
+    for broken in ({"zones": [zone("a", sensor={"kind": "nvlm"})]}, {"routing": {"mode": "fast"}}):
+        with pytest.raises(ConfigurationError):
+            gateway(settings(**broken))
+
+
 def test_keys_open_the_doors_that_they_are_for() -> None:
+    limits = {"max_watts": 20, "watt_hours_per_day": 3}
     keys = {
-        "api_keys": [{"name": "ada", "key": "sk-ada-secret", "models": ["small"], "requests_per_minute": 5}],
+        "api_keys": [{"name": "ada", "key": "sk-ada-secret", "models": ["small"], "requests_per_minute": 5, **limits}],
         "admin_keys": [{"name": "boss", "key": "sk-boss-secret"}],
     }
     keyring = gateway(settings(server=keys)).keyring
 
     ada = keyring.enter(b"Bearer sk-ada-secret")
     assert (ada.name, ada.admin, ada.models, ada.requests_per_minute) == ("ada", False, ("small",), 5)
+    assert (ada.max_watts, ada.watt_hours_per_day) == (20, 3)
     assert keyring.enter_as_admin(b"Bearer sk-boss-secret").name == "boss"
     with pytest.raises(AuthenticationError):
         keyring.enter(None)

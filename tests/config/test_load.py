@@ -138,7 +138,19 @@ def test_keys_are_words(file: Path, text: str) -> None:
     [
         ("server: {prot: 1}", "server.prot: there is no such key; did you mean `port`?"),
         ("sever: {}", "sever: there is no such key; did you mean `server`?"),
-        ("zones: [{id: a}, {id: b, sensr: 1}]", "zones[1].sensr: there is no such key; known are id"),
+        ("zones: [{id: a}, {id: b, sensr: 1}]", "zones[1].sensr: there is no such key; did you mean `sensor`?"),
+        ("zones: [{id: a, sensor: simulated}]", "zones[0].sensor: "),
+        ("zones: [{id: a, trips: {warning: 90}}]", "zones[0].trips: warning, critical and shutdown must rise in this"),
+        ("zones: [{id: a, fans: {quiet: 90}}]", "zones[0].fans: quiet, moderate and loud must rise in this order"),
+        (
+            "routing: {modes: {quiet: {max_wats: 1}}}",
+            "routing.modes.quiet.max_wats: there is no such key; did you mean",
+        ),
+        ("routing: {modes: {quiet: {max_celsius: null}}}", "routing.modes.quiet.max_celsius: null is no limit; leave"),
+        ("routing: {modes: {quiet: {max_fan_percent: null}}}", "routing.modes.quiet.max_fan_percent: null is no limit"),
+        ("routing: {modes: {quiet: {order: null}}}", "routing.modes.quiet.order: null is no limit"),
+        ("routing: {workloads: {code: [gpu]}}", "routing.workloads.code[0]: input should be 'npu', 'igpu'"),
+        ("routing: {auto: {quiet_hours: '25:00-06:00'}}", "routing.auto.quiet_hours: "),
         (
             "server: {api_keys: [{name: a, key: long enough, modles: []}]}",
             "server.api_keys[0].modles: there is no such key; did you mean `models`?",

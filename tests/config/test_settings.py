@@ -138,6 +138,52 @@ def test_where_the_cache_lies_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> 
     settings()
 
 
+def test_a_sensor_may_be_one_or_several() -> None:
+    one = {"kind": "simulated", "celsius": 40}
+
+    assert settings(zones=[{"id": "gpu", "sensor": one}]).zones[0].sensor == (one,)
+    assert settings(zones=[{"id": "gpu", "sensor": [one, one]}]).zones[0].sensor == (one, one)
+    assert settings(zones=[{"id": "gpu"}]).zones[0].sensor == ()
+
+
+def test_the_watts_of_a_mode_may_be_without_a_limit_and_what_is_left_out_is_not_said() -> None:
+    quiet = settings(routing={"modes": {"quiet": {"max_watts": None}}}).routing.modes["quiet"]
+
+    assert quiet.model_fields_set == {"max_watts"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"zones": [{"id": "gpu", "sensor": [{"kind": "simulated"}] * 17}]},
+        {"zones": [{"id": "gpu", "trips": {"warning": 85, "critical": 85}}]},
+        {"zones": [{"id": "gpu", "trips": {"critical": 95}}]},
+        {"zones": [{"id": "gpu", "trips": {"hysteresis": -1}}]},
+        {"zones": [{"id": "gpu", "fans": {"moderate": 20}}]},
+        {"zones": [{"id": "gpu", "fans": {"loud": 101}}]},
+        {"zones": [{"id": "gpu", "unknown": "maybe"}]},
+        {"zones": [{"id": "gpu", "stale_after_seconds": 0}]},
+        {"zones": [{"id": "gpu", "dwell_seconds": -1}]},
+        {"zones": [{"id": "a zone"}]},
+        {"routing": {"modes": {"quiet": {"order": []}}}},
+        {"routing": {"modes": {"quiet": {"max_watts": 0}}}},
+        {"routing": {"max_watts": 0}},
+        {"routing": {"pace": 0}},
+        {"routing": {"pace": 1.1}},
+        {"routing": {"on_no_candidate": "hope"}},
+        {"routing": {"background": ""}},
+        {"routing": {"auto": {"quiet_hours": "22-06"}}},
+        {"routing": {"auto": {"battery_low_percent": 101}}},
+        {"server": {"api_keys": [{**KEY, "max_watts": 0}]}},
+        {"server": {"api_keys": [{**KEY, "watt_hours_per_day": 0}]}},
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_of_heat_and_power_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**wrong)
+
+
 def models_of(model: type[BaseModel]) -> list[type[BaseModel]]:
     """The settings class and all those inside it."""
     found = [model]

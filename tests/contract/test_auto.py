@@ -128,6 +128,17 @@ async def test_a_change_of_auto_is_logged_once_with_its_reason(caplog: pytest.Lo
     assert why == "zone 'igpu' reached 76.0 °C, over 75"
 
 
+async def test_another_reason_for_the_same_mode_is_told_but_is_no_change(caplog: pytest.LogCaptureFixture) -> None:
+    async with house(routing=AUTO) as home:
+        await home.put("igpu", celsius=76)
+        caplog.set_level(logging.INFO, "app.thermostat")
+        await home.put("cpu", battery_percent=45, plugged=False)
+        told = await home.mode()
+
+    assert (told["in_force"], told["why"]) == ("efficiency", "on battery at 45 %, under 50")
+    assert not [record for record in caplog.records if record.name == "app.thermostat"]
+
+
 async def test_a_mode_that_was_chosen_stays_whatever_happens() -> None:
     async with house(routing={"mode": "performance"}) as home:
         await home.put("cpu", battery_percent=5, plugged=False, fan_percent=95, celsius=80)

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.anyio
 KEY, OTHER, ADMIN = "key-of-a-client", "key-of-another", "key-of-an-admin"
 
 
-def take(home: House, name: str, seconds: float) -> None:
-    """From now on its answers, of ten words, take so long."""
+def take(home: House, name: str, seconds: float, *, each_seconds: float = 0.0) -> None:
+    """From now on its answers, of ten words, take so long to begin, and so long for each other word."""
     server = home.servers[name]
     server.words = TEN_WORDS
-    server.script = paced(server, home.clock, first_seconds=seconds)
+    server.script = paced(server, home.clock, first_seconds=seconds, each_seconds=each_seconds)
 
 
 async def energy(home: House, request_id: str) -> dict[str, Any]:
@@ -107,6 +107,21 @@ async def test_a_counter_of_the_hardware_makes_it_a_measurement(tmp_path: Path) 
     assert told["joules"] == pytest.approx(30)
     assert told["error_joules"] < 3
     assert learned["joules_per_token"] == pytest.approx(30 / 5)
+
+
+async def test_a_thrifty_request_believes_the_counter_and_not_the_data_sheet(tmp_path: Path) -> None:
+    """The CPU is said to draw 50 W, and needs 1 J in the half second of an answer; the NPU takes 40 s at its 4 W."""
+    async with house({"cpu": 50, "npu": 4}, zones=[rapl(tmp_path, 1000)]) as home:
+        _see_it_idle(home)
+        take(home, "npu", 4, each_seconds=4)
+        take(home, "cpu", 0.05, each_seconds=0.05)
+        for name in ("npu", "cpu"):
+            await home.ask(headers={"X-Target-Backend": name, "X-Request-ID": name})
+        count(tmp_path, 1001)
+        home.tick()
+        await energy(home, "cpu")
+
+        assert await home.used(headers={"X-Power-Efficient": "true"}) == "cpu"
 
 
 async def test_a_zone_that_is_only_modelled_is_never_called_measured() -> None:

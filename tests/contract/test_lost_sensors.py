@@ -139,12 +139,18 @@ async def test_a_sensor_that_begins_to_hang_is_unknown_as_soon_as_its_last_word_
 
 
 @pytest.mark.parametrize("celsius", [float("nan"), float("inf"), -273.0, 4000.0])
-async def test_degrees_that_can_not_be_are_unknown(celsius: float) -> None:
+async def test_degrees_that_can_not_be_are_no_reading_and_once_the_last_one_is_stale_the_zone_is_unknown(
+    celsius: float,
+) -> None:
     async with scripted() as (home, sensor):
         sensor.says = {"celsius": celsius}
         home.tick()
         zone = await home.zone("igpu")
+        assert zone["sensors"][0]["lost"].startswith("it says nonsense")
 
+        home.clock.advance(16)
+        home.tick()
+        zone = await home.zone("igpu")
         assert (zone["state"], zone["celsius"]) == ("unknown", None)
         assert await home.used() == "igpu"
 

@@ -101,6 +101,13 @@ def test_the_reason_of_a_route_is_its_weightiest_opinion() -> None:
     assert decided(penalize(a=1), penalize(a=5), penalize(a=2)).routes[0].reason == "weigh: weighs 5"
 
 
+def test_of_opinions_that_weigh_the_same_the_first_is_the_reason() -> None:
+    decision = decided(penalize(a=2), reject("a", precedence=Precedence.DEFAULT, rule_name="first"))
+    tied = decided(*(reject("a", precedence=Precedence.DEFAULT, rule_name=name) for name in ("first", "second")))
+
+    assert decision.routes[0].rule == tied.routes[0].rule == "first"
+
+
 def test_a_route_that_nobody_has_an_opinion_of_has_nothing_against_it() -> None:
     assert decided().routes[0].reason == "nothing speaks against it"
 

@@ -92,11 +92,15 @@ def test_a_sensor_with_a_bug_is_lost_and_asked_again(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("garbage", [math.nan, math.inf, -273.15, 6553.5, 999999.0])
-def test_what_no_thermometer_can_mean_is_unknown(garbage: float) -> None:
+def test_what_no_thermometer_can_mean_is_no_reading_and_the_last_one_stands(garbage: float) -> None:
     polled = Polled()
+    polled.read({"celsius": 40.0})
+    before = polled.poller.reading
     polled.read({"celsius": garbage, "watts": 30.0})
 
-    assert polled.poller.reading == Reading(100.0, watts=30.0)
+    assert polled.poller.reading is before
+    assert polled.poller.lost is not None
+    assert polled.poller.lost.startswith("it says nonsense: ")
 
 
 def test_it_is_read_at_once_in_a_thread_of_that_name_which_keeps_nobody_from_ending() -> None:

@@ -235,6 +235,13 @@ def test_a_state_is_left_under_its_point_by_the_hysteresis(
     assert after(state, celsius) is then
 
 
+def test_a_hysteresis_wider_than_the_points_are_apart_raises_no_state() -> None:
+    wide = replace(TRIPS, hysteresis=20)
+
+    assert next_state(WARNING, 0.0, reading(69), wide, 1000.0, DWELL) is WARNING
+    assert next_state(CRITICAL, 0.0, reading(80), wide, 1000.0, DWELL) is CRITICAL
+
+
 @pytest.mark.parametrize("state", [WARNING, CRITICAL, SHUTDOWN])
 def test_a_state_lasts_for_the_dwell_time_before_a_cooler_one(state: ThermalState) -> None:
     assert after(state, 20, seconds=DWELL - 0.01) is state

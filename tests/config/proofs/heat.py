@@ -8,7 +8,6 @@ from typing import Any
 from app.domain.backend import ServedModel
 from app.domain.job import Job, Workload
 from app.domain.thermal import Battery, Zone
-from app.gateway import Gateway
 from app.telemetry.decisions import Record
 from tests.app.builders import job
 from tests.config.proofs.proof import CHAT, HELLO, Proof, gateway, scripted, serving

@@ -300,7 +300,7 @@ PROOFS: dict[str, dict[str, Proof]] = {
             ),
             here_and_there(True),
         ),
-    },  # fmt: skip
+    },
     "prometheus": {
         "busy_seconds": Proof(interval("prometheus", "busy_seconds", url="http://box/metrics"), [(None, 1), (2, 2)]),
         "url": Proof(url, [("/metrics", "/metrics"), ("/federate", "/federate")]),

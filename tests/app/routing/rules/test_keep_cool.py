@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain.decision import Precedence, Verdict
 from app.domain.thermal import ThermalState, TripPoints, Zone
 from app.routing.rules.keep_cool import judge
-from app.routing.weights import DOUBTFUL, HEAT, TIER
+from app.routing.weights import DOUBTFUL, HEAT, TIER, WARM
 from tests.app.builders import candidate, conditions, job, zone
 
 
@@ -48,7 +50,7 @@ def test_the_penalty_grows_with_the_square_of_the_distance_to_the_warning_point(
 
 @pytest.mark.parametrize("celsius", [70.0, 66.0, None])
 def test_a_zone_that_is_just_warm_or_still_is_loses_against_a_cool_one_a_tier_up(celsius: float | None) -> None:
-    assert penalty_of(zone(celsius=celsius, state=ThermalState.WARNING)) > TIER
+    assert penalty_of(zone(celsius=celsius, state=ThermalState.WARNING)) == WARM > TIER
 
 
 def test_trip_points_that_coincide_are_no_division_by_zero() -> None:
@@ -86,6 +88,7 @@ def test_a_lost_zone_says_that_nobody_knows() -> None:
             "zone 'gpu' is critical: 80.0 °C, 5.0 below critical, slowed down by heat",
         ),
         (zone("gpu", None, state=ThermalState.CRITICAL), "zone 'gpu' is critical"),
+        (replace(zone("gpu", state=ThermalState.CRITICAL), reading=None), "zone 'gpu' is critical"),
     ],
 )
 def test_the_reason_says_how_hot_it_is_and_how_far_from_critical(heated: Zone, reason: str) -> None:

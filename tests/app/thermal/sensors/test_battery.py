@@ -131,6 +131,13 @@ def test_watts_that_the_firmware_does_not_know_are_unknown_and_not_zero(
     assert read(supplies(tmp_path, BAT0={**mute, **silent}, AC=UNPLUGGED)) == Battery(75.0, plugged=False, watts=None)
 
 
+@pytest.mark.parametrize("missing", ["current_now", "voltage_now"])
+def test_half_of_what_makes_watts_makes_none(tmp_path: Path, missing: str) -> None:
+    half = {key: text for key, text in BY_CHARGE.items() if key != missing}
+
+    assert read(supplies(tmp_path, BAT0=half, AC=UNPLUGGED)) == Battery(50.0, plugged=False, watts=None)
+
+
 def test_an_empty_battery_is_empty_and_not_unknown(tmp_path: Path) -> None:
     battery = read(supplies(tmp_path, BAT0={**BY_ENERGY, "energy_now": 0}))
 

@@ -25,10 +25,11 @@ def check(options: argparse.Namespace) -> int:
     settings = load_settings(options.file)
     backends, zones = read_backends(settings), read_sensors(settings)
     regime(settings.routing)
-    sys.stdout.write(f"{options.file} is good: {_named('backends', [one.id for one in backends])}")
-    sys.stdout.write(f", {_named('zones', list(zones))}, mode {settings.routing.mode}\n")
+    sys.stdout.write(f"{options.file} is good: {_named('backend', [one.id for one in backends])}")
+    sys.stdout.write(f", {_named('zone', list(zones))}, mode {settings.routing.mode}\n")
     return 0
 
 
 def _named(what: str, names: list[str]) -> str:
-    return f"{len(names)} {what} ({', '.join(names)})" if names else f"no {what}"
+    count = f"{len(names) or 'no'} {what}{'' if len(names) == 1 else 's'}"
+    return f"{count} ({', '.join(names)})" if names else count

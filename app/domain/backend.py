@@ -165,7 +165,9 @@ class Candidate:
         if stream:
             return began
         writing = self.writing_seconds(tokens)
-        return None if writing is None else began + writing
+        if writing is not None:
+            return began + writing
+        return None if learned.seconds is None else self.wait_seconds + learned.seconds  # its tokens are not counted
 
     def writing_seconds(self, tokens: int | None) -> float | None:
         """How long an answer takes from its first token to its last; None is unknown."""

@@ -51,7 +51,7 @@ def test_every_zone_is_watched_in_the_order_of_the_configuration() -> None:
 
 
 def test_a_zone_is_planned_as_it_is_written() -> None:
-    keys = {
+    keys: dict[str, Any] = {
         "trips": {"warning": 60, "critical": 70, "shutdown": 80, "hysteresis": 3},
         "fans": {"quiet": 10, "moderate": 20, "loud": 30},
         "unknown": "avoid",
@@ -93,7 +93,7 @@ def test_a_sensor_is_told_of_its_zone_and_of_the_hardware_in_it() -> None:
 
     around = only_sensor(made["soc"]).surroundings
     assert around is not None
-    assert (around.zone, around.hardware) == ("soc", {Hardware.NPU, Hardware.IGPU})
+    assert (around.zone, around.hardware) == ("soc", frozenset({Hardware.NPU, Hardware.IGPU}))
     other = only_sensor(made["gpu"]).surroundings
     assert other is not None
     assert other.hardware == {Hardware.NVIDIA}

@@ -8,8 +8,9 @@ import pytest
 
 from tests.contract.house import House, house
 from tests.contract.paced import TEN_WORDS, paced
-from tests.fakes.answers import Silence
-from tests.routers.running import error_of, until
+from tests.fakes.answers import Answer, Silence
+from tests.fakes.wire import Request
+from tests.routers.running import CHAT, EMBED, error_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +43,21 @@ async def test_a_latency_is_to_the_end_of_a_whole_answer() -> None:
 
     assert used == {"7000": "igpu", "6900": "nvidia"}
     assert short == "igpu"
+
+
+@pytest.mark.parametrize("path", [EMBED, CHAT], ids=["an embedding", "an answer that comes in one piece"])
+async def test_a_latency_counts_where_nobody_counts_tokens(path: str) -> None:
+    async with house() as home:
+        server = home.servers["igpu"]
+
+        def script(request: Request) -> Answer:
+            home.clock.advance(3)
+            return server.answer(request)
+
+        server.script = script
+        used = [await home.used(path, {"X-Max-Latency-Ms": limit}) for limit in ("1", "3000", "2999")]
+
+    assert used == ["igpu", "igpu", "nvidia"]
 
 
 async def test_a_latency_that_nobody_can_keep_gives_way_to_the_nearest() -> None:

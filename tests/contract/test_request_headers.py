@@ -39,11 +39,8 @@ SENSELESS = {
 async def test_a_header_steers_the_choice_at_every_door(header: str, told: tuple[str, str, str], path: str) -> None:
     value, mode, used = told
     async with house(routing={"mode": mode}) as home:
-        without = await home.used(path)
-
-        assert without != used
         assert await home.used(path, {header: value}) == used
-        assert await home.used(path) == without
+        assert await home.used(path) != used
 
 
 @pytest.mark.parametrize("value", ["true", "1", "yes", "on", "True"])

@@ -102,10 +102,10 @@ def test_the_reason_of_a_route_is_its_weightiest_opinion() -> None:
 
 
 def test_of_opinions_that_weigh_the_same_the_first_is_the_reason() -> None:
-    decision = decided(penalize(a=2), reject("a", precedence=Precedence.DEFAULT, rule_name="first"))
-    tied = decided(*(reject("a", precedence=Precedence.DEFAULT, rule_name=name) for name in ("first", "second")))
+    limits = [reject("a", precedence=Precedence.DEFAULT, rule_name=name) for name in ("first", "second")]
 
-    assert decision.routes[0].rule == tied.routes[0].rule == "first"
+    for route in (decided(penalize(a=2), penalize(a=2)).routes[0], decided(*limits).routes[0]):
+        assert route.weightiest is route.verdicts[0]
 
 
 def test_a_route_that_nobody_has_an_opinion_of_has_nothing_against_it() -> None:

@@ -66,7 +66,7 @@ _ALL_AT_ONCE: dict[str, Any] = {
     ("milder", "mode", "why"),
     [
         ({}, "ultra-efficiency", "on battery at 19 %, under 20"),
-        ({"battery": battery(49)}, "efficiency", "on battery at 49 %, under 50"),
+        ({"battery": battery(20)}, "efficiency", "on battery at 20 %, under 50"),
         ({"battery": battery(50)}, "quiet", "quiet hours, 22:00 to 06:00"),
         ({"battery": battery(50), "time_of_day": _NOON}, "efficiency", "zone 'gpu' reached 90.0 °C, over 75"),
         (

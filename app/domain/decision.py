@@ -81,6 +81,17 @@ class Decision:
     relaxed: Precedence | None = None
 
     def why(self, route: Route) -> str:
-        """Why this route, in words: the opinion of it that counted most, and what spoke against those that are out."""
+        """In words: the opinion of it that counted most, what sets the next one back, what put others out."""
+        said = [route.reason]
+        behind = [other for other in self.routes if other.penalty > route.penalty]
+        if behind:
+            against = _most_against(behind[0], route)
+            said.append(f"before {behind[0].backend}: {against.rule}: {against.reason}")
         out = [other for other in self.rejected if other.candidate.serves and other.backend != route.backend]
-        return "; ".join([route.reason, *(f"not {other.backend}: {other.reason}" for other in out)])
+        return "; ".join([*said, *(f"not {other.backend}: {other.reason}" for other in out)])
+
+
+def _most_against(worse: Route, better: Route) -> Verdict:
+    """The opinion that sets the worse one back most."""
+    known = {verdict.rule: verdict.penalty for verdict in better.verdicts}
+    return max(worse.verdicts, key=lambda verdict: verdict.penalty - known.get(verdict.rule, 0.0))

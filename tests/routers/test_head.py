@@ -60,7 +60,9 @@ async def test_the_head_says_who_answers_and_why_and_who_else_could() -> None:
 
     for response in (whole, streamed):
         assert response.headers["x-backend-used"] == "small"
-        assert response.headers["x-routing-reason"] == "mode-order: npu is choice 3 of balanced"
+        assert response.headers["x-routing-reason"] == (
+            "mode-order: npu is choice 3 of balanced; before large: mode-order: cpu is choice 4 of balanced"
+        )
         assert response.headers["x-estimated-power-watts"] == "3.5"
         assert response.headers["x-alternatives"] == "large"
     assert whole.headers["x-estimated-latency-ms"] == "unknown"

@@ -38,7 +38,7 @@ def _nothing_cooler(route: Route, decision: Decision, zones: Mapping[str, Zone])
         return False
     for other in (*decision.routes, *filter(_only_hot, decision.rejected)):
         there = zones.get(other.candidate.profile.zone or "")
-        if other.backend != route.backend and (there is None or there.cooler_than(here)):
+        if there is None or there.cooler_than(here):
             return False
     return True
 

@@ -257,6 +257,14 @@ async def test_the_budget_is_what_is_left_of_it_and_may_be_overdrawn() -> None:
     assert house.thermostat.conditions.watts_left == -130
 
 
+async def test_what_is_left_of_a_budget_is_no_news_of_the_mode(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    house = House(regime(max_watts=100))
+    house.look(soc={"watts": 30.0})
+
+    assert changes(caplog) == []
+
+
 async def test_where_nobody_knows_what_is_drawn_nobody_knows_what_is_left() -> None:
     house = House(regime(max_watts=100), eco={"zone": "soc"})
     await house.lanes["eco"].enter()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.domain.decision import Verdict
 from app.routing.rules.least_busy import judge
-from app.routing.weights import ORDER_PLACE, TIER
+from app.routing.weights import FULL, ORDER_PLACE, TIER
 from tests.app.builders import candidate, conditions, job
 
 
@@ -61,6 +61,12 @@ def test_free_places_cost_less_than_one_tier_and_waiting_more_than_one_and_a_pla
 
     assert penalty(judge(job(), free, conditions())) < TIER
     assert penalty(judge(job(), full, conditions())) > TIER + ORDER_PLACE
+
+
+def test_each_round_of_the_line_costs_as_much_as_having_no_place() -> None:
+    waiting = candidate(busy=2, concurrency=2, ahead=4)
+
+    assert penalty(judge(job(), waiting, conditions())) == FULL + 2 * FULL
 
 
 def test_no_line_is_a_reason_to_reject() -> None:

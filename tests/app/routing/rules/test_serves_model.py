@@ -54,4 +54,5 @@ def test_a_backend_without_the_model_can_be_rejected_without_a_job() -> None:
     route = absent(candidate("box", serves=False))
 
     assert route.verdicts == (judge(job(), candidate("box", serves=False), conditions()),)
-    assert (route.backend, route.reason) == ("box", "serves-model: does not serve 'small'")
+    assert (route.backend, route.penalty) == ("box", 0)
+    assert route.reason == "serves-model: does not serve 'small'"

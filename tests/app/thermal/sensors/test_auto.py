@@ -13,6 +13,7 @@ from app.domain.backend import Hardware
 from app.domain.thermal import Battery, Reading
 from app.thermal.sensor import SensorLostError, SensorSettings, Surroundings
 from app.thermal.sensors.auto import AutoSensor, AutoSettings
+from app.thermal.sensors.rapl import RaplSettings
 from app.thermal.sensors.replay import ReplaySettings
 from tests.app.thermal.machines import bare, hwmon, laptop, rapl, workstation
 from tests.fakes.sysfs import plant, uproot
@@ -78,11 +79,11 @@ def test_a_part_that_is_lost_leaves_the_others_and_is_tried_again(
     with auto(root, Hardware.CPU) as sensor, caplog.at_level(logging.INFO):
         sensor.read(1.0)
         plant(root, {"class/powercap/intel-rapl:0/energy_uj": "?"})
-        without = [sensor.read(2.0), sensor.read(3.0)]
+        without = [sensor.read(instant) for instant in (2.0, 3.0, 3.5)]
         plant(root, rapl("0", "package-0", 8_000_000))
         back = sensor.read(4.0)
 
-    assert [(reading.celsius, reading.joules) for reading in without] == [(61.0, None)] * 2
+    assert [(reading.celsius, reading.joules) for reading in without] == [(61.0, None)] * 3
     assert back.joules is not None
     assert [record.message for record in caplog.records] == [
         "zone zone: auto does without rapl: RAPL's package-0 says nothing of its energy",
@@ -175,14 +176,33 @@ def test_another_counter_that_steps_in_makes_no_leap_of_energy(cupboard: Cupboar
 
 
 def test_a_part_that_changes_slowly_is_asked_at_its_own_pace(cupboard: Cupboard) -> None:
-    quick = cupboard.part("quick", "seconds,celsius\n0,40\n1,41\n2,42\n6,46\n")
-    slow = cupboard.part("slow", "seconds,utilisation\n0,0.0\n1,0.1\n2,0.2\n6,0.6\n", busy_seconds=5)
+    quick = cupboard.part("quick", "seconds,celsius\n0,40\n0.1,41\n2,42\n5,45\n")
+    slow = cupboard.part("slow", "seconds,utilisation\n0,0.0\n0.1,0.1\n2,0.2\n5,0.5\n", busy_seconds=5)
     cupboard.found = [quick, slow]
-    readings = [cupboard.sensor.read(instant) for instant in (0.0, 1.0, 2.0, 6.0)]
+    readings = [cupboard.sensor.read(instant) for instant in (8.0, 8.125, 10.0, 13.0)]
 
-    assert [reading.celsius for reading in readings] == [40, 41, 42, 46]
-    assert [reading.utilisation for reading in readings] == [0.0, 0.0, 0.0, 0.6]
-    assert [reading.at for reading in readings] == [0.0, 1.0, 2.0, 6.0]
+    assert [reading.celsius for reading in readings] == [40, 41, 42, 45]
+    assert [reading.utilisation for reading in readings] == [0.0, 0.0, 0.0, 0.5]
+    assert [reading.at for reading in readings] == [8.0, 8.125, 10.0, 13.0]
+
+
+def test_nothing_stays_open(tmp_path: Path) -> None:
+    root, before = laptop(tmp_path), set(Path("/proc/self/fd").iterdir())
+    with auto(root, Hardware.CPU, Hardware.NPU) as sensor:
+        sensor.read(1.0)
+        assert set(Path("/proc/self/fd").iterdir()) != before
+
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_what_is_found_no_more_is_closed(cupboard: Cupboard, tmp_path: Path) -> None:
+    root, before = plant(tmp_path, rapl("0", "package-0", 1)), set(Path("/proc/self/fd").iterdir())
+    cupboard.found = [RaplSettings(root=root)]
+    cupboard.sensor.read(0.0)
+    cupboard.found = [cupboard.part("heat", "seconds,celsius\n0,40\n")]
+
+    assert cupboard.sensor.read(60.0).celsius == 40
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_after_closing_it_begins_anew(tmp_path: Path) -> None:

@@ -78,6 +78,12 @@ async def test_it_asks_for_plain_text_and_keeps_its_connection() -> None:
     assert asked.connections == 1
 
 
+async def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+
+    assert (await Asked().read(page(CARD))).celsius == 72
+
+
 async def test_its_key_is_sent_as_a_bearer_token() -> None:
     asked = Asked(api_key="sk-hush")
     await asked.read(page(CARD))

@@ -42,6 +42,10 @@ def test_it_begins_anew_after_the_last_row_lasted_as_long_as_the_one_before(tmp_
     assert played(tmp_path, CURVE, 0.0, 29.9, 30.0, 41.0, 90.0) == [40, 60, 40, 50, 40]
 
 
+def test_two_rows_are_enough_for_a_loop(tmp_path: Path) -> None:
+    assert played(tmp_path, "seconds,celsius\n0,40\n10,50\n", 0.0, 19.9, 20.0, 30.0) == [40, 50, 40, 50]
+
+
 def test_without_a_loop_the_last_row_holds(tmp_path: Path) -> None:
     assert played(tmp_path, CURVE, 0.0, 30.0, 9999.0, loop=False) == [40, 60, 60]
 

@@ -13,7 +13,7 @@ from backends.lane import Lane
 class Stay:
     """The place is taken already; whoever got a stay must end it."""
 
-    __slots__ = ("_ledger", "_meter", "_metrics", "_record", "_share", "began", "lane", "model", "since")
+    __slots__ = ("_ledger", "_meter", "_metrics", "_record", "_share", "_worked", "began", "lane", "model", "since")
 
     def __init__(
         self, route: Route, lane: Lane, record: Record, meter: Meter, metrics: Metrics, ledger: Ledger, now: float
@@ -26,6 +26,7 @@ class Stay:
         self._meter = meter
         self._metrics = metrics
         self._ledger = ledger
+        self._worked = lane.worked(now)
         self._share = Share(route.backend, route.candidate.watts, self._settled)
         meter.begin(self._share, now)
 
@@ -43,7 +44,9 @@ class Stay:
 
     def end(self, now: float) -> None:
         """Give the place back."""
-        self._meter.end(self._share, now)
+        seconds = now - self.since
+        duty = (self.lane.worked(now) - self._worked) / seconds if seconds > 0 else 1.0
+        self._meter.end(self._share, now, duty)
         self.lane.leave()
 
     def _settled(self, energy: Energy) -> None:

@@ -85,9 +85,10 @@ _MAKES_A_PICTURE = re.compile(
 
 # Open WebUI asks for titles, tags and follow-up questions by itself, each in one whole (not streamed) request of one
 # message: a task, the JSON to answer with, and the conversation between tags. Its emojis have a task of another shape.
-# For its search queries and autocompletions, of the same shape, a person does wait. Source: github.com/open-webui/open-webui, DEFAULT_*_PROMPT_TEMPLATE in
-# backend/open_webui/config.py, and how backend/open_webui/routers/tasks.py sends them. The words change from version
-# to version and can be configured, so the shape counts.
+# For its search queries and autocompletions, of the same shape, a person does wait. Source:
+# github.com/open-webui/open-webui, DEFAULT_*_PROMPT_TEMPLATE in backend/open_webui/config.py, and how
+# backend/open_webui/routers/tasks.py sends them. The words change from version to version and can be configured, so
+# the shape counts.
 _ANSWER = re.compile(r"\"(?:title|tags|follow_ups)\"\s*:")
 
 

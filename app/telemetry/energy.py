@@ -94,11 +94,14 @@ class Meter:
         share.mark = self._zone.change(now, 1, keep=share.measured)
         share.worked_mark = self._backends.setdefault(share.backend, Timeline()).change(now, 1, keep=False)
 
-    def end(self, share: Share, now: float) -> None:
-        """It works no more. Its energy is settled by the next reading, or at once where none is to be had."""
+    def end(self, share: Share, now: float, duty: float = 1.0) -> None:
+        """It works no more. Its energy is settled by the next reading, or at once where none is to be had.
+
+        `duty` is the share of the time that its backend really worked: one that pauses draws no nameplate watts.
+        """
         self._running.discard(share)
         share.until = self._zone.change(now, -1, keep=self._measures())
-        share.worked = self._backends[share.backend].change(now, -1, keep=False) - share.worked_mark
+        share.worked = (self._backends[share.backend].change(now, -1, keep=False) - share.worked_mark) * duty
         if not share.measured:
             share.settled(_by_nameplate(share))
             return

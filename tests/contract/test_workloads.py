@@ -118,8 +118,8 @@ BACKGROUND = {
     "title": TASK.format(task="Find a title of three words.", field="title", example='"three words"'),
     "tags": TASK.format(task="Name one to three tags.", field="tags", example='["one", "two"]'),
     "follow-ups": TASK.format(task="Suggest questions to ask next.", field="follow_ups", example='["What?", "Why?"]'),
-    "search queries": TASK.format(task="What should be searched for?", field="queries", example='["first"]'),
 }
+QUERIES = TASK.format(task="What should be searched for?", field="queries", example='["first"]')
 
 #: The CPU has the smallest of all, and would be last by the order of the mode.
 TIERS = {"cpu": {"tier": 0}, "npu": {"tier": 1}, "igpu": {"tier": 2}, "nvidia": {"tier": 3}}
@@ -135,6 +135,13 @@ async def test_what_nobody_waits_for_goes_to_the_smallest_at_best_effort(task: s
     assert used == "igpu"
     assert response.headers["x-backend-used"] == "cpu"
     assert (record["background"], record["priority"]) == (True, "best-effort")
+
+
+async def test_search_queries_are_waited_for_and_no_background() -> None:
+    async with house(more=TIERS) as home:
+        record = await home.record(await home.ask(**says(QUERIES)))
+
+    assert (record["background"], record["priority"], record["backend"]) == (False, "normal", "igpu")
 
 
 async def test_what_nobody_waits_for_goes_to_the_smallest_that_is_cool() -> None:

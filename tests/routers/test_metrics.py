@@ -178,3 +178,42 @@ async def test_labels_never_hold_what_a_client_sent(gateway: RunningGateway) -> 
     assert "user-" not in text
     assert "nothing" not in text
     assert "my-own-id" not in text
+
+
+async def test_zones_and_the_mode_in_force_are_shown_as_they_stand() -> None:
+    zones = [{"id": "gpu", "sensor": {"kind": "simulated", "celsius": 40}}, {"id": "blind"}]
+    async with running(zones=zones, routing={"mode": "quiet"}) as gateway:
+        await gateway.client.put("/admin/zones/gpu", json={"celsius": 91, "watts": 30, "fan_percent": 50})
+        told = await scrape(gateway)
+
+    assert told.value("isotherm_zone_temperature_celsius", zone="gpu") == 91
+    assert told.value("isotherm_zone_power_watts", zone="gpu") == 30
+    assert told.value("isotherm_zone_fan_ratio", zone="gpu") == 0.5
+    assert told.value("isotherm_zone_state", zone="gpu", state="critical") == 1
+    assert told.value("isotherm_zone_state", zone="blind", state="unknown") == 1
+    assert told.labels("isotherm_zone_temperature_celsius") == {(("zone", "gpu"),)}
+    assert told.value("isotherm_mode", mode="quiet") == 1
+    assert told.value("isotherm_mode", mode="balanced") == 0
+
+
+async def test_energy_is_counted_by_how_it_is_known_and_what_nobody_knows_is_counted_apart() -> None:
+    async with OpenAiServer() as first, OpenAiServer() as second:
+        told = (backend("openai", first, id="known", watts=10), backend("openai", second, id="unknown"))
+        async with running(*told) as gateway:
+            for name in ("known", "unknown"):
+                await gateway.post(CHAT, headers={"X-Target-Backend": name})
+            read = await scrape(gateway)
+
+    assert read.value("isotherm_energy_joules_total", backend="known", source="estimated") > 0
+    assert read.labels("isotherm_energy_joules_total") == {(("backend", "known"), ("source", "estimated"))}
+    assert read.value("isotherm_unmetered_answers_total", backend="unknown") == 1
+    assert read.value("isotherm_unmetered_answers_total", backend="known") == 0
+
+
+async def test_jobs_are_counted_by_kind_and_limits_that_gave_way_by_whose_they_were() -> None:
+    async with OpenAiServer() as server, running(backend("openai", server), routing={"mode": "quiet"}) as gateway:
+        await gateway.post(CHAT, headers={"X-Media-Type": "code"})
+        read = await scrape(gateway)
+
+    assert read.value("isotherm_jobs_total", workload="code") == 1
+    assert read.value("isotherm_relaxed_decisions_total", limit="mode") == 1

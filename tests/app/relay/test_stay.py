@@ -94,6 +94,21 @@ async def test_its_energy_goes_to_the_record_the_metrics_the_lessons_and_the_key
     assert house.metrics.unmetered_answers == {}
 
 
+async def test_a_backend_that_pauses_for_heat_draws_its_nameplate_watts_only_while_it_works() -> None:
+    house = House(watts=10)
+    stay = await house.stay()
+    stay.begin(house.clock())
+    house.clock.advance(1)
+    house.lane.pace(0.25)
+    house.clock.advance(4)
+    house.record.usage = {"completion_tokens": 4}
+    stay.complete(house.clock(), 4)
+    stay.end(house.clock())
+
+    assert house.record.energy == Energy(ESTIMATED, 20.0, 10.0, 2.0)
+    assert house.lane.learned["small"].watts == 10.0
+
+
 async def test_a_measured_answer_is_booked_when_the_next_reading_has_come() -> None:
     house = House()
     house.meter.read(Reading(0.0, joules=0.0))

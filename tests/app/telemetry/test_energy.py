@@ -154,6 +154,23 @@ def test_nameplate_watts_are_shared_between_those_that_a_backend_works_for_at_on
     assert (of_first.only.joules, of_second.only.joules, of_other.only.joules) == (30.0, 30.0, 600.0)
 
 
+def test_a_backend_that_works_half_of_the_time_draws_half_of_its_nameplate() -> None:
+    meter = Meter()
+    share, told = begin(meter, 0.0, watts=10)
+    meter.end(share, 6.0, duty=0.5)
+
+    assert told.only == Energy(ESTIMATED, 30.0, 15.0, 3.0)
+
+
+def test_what_is_measured_is_measured_however_the_backend_is_paced() -> None:
+    meter = metered(counted(0.0, 0.0))
+    share, told = begin(meter, 0.0, watts=10)
+    meter.end(share, 6.0, duty=0.5)
+    meter.read(counted(6.0, 33.0))
+
+    assert told.only.joules == 33.0
+
+
 def test_idle_time_is_paid_first_at_the_power_that_was_seen_while_nobody_worked() -> None:
     meter = metered(counted(0.0, 0.0), counted(10.0, 50.0))  # 5 W
     share, told = begin(meter, 10.0)

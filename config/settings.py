@@ -114,6 +114,9 @@ class Fans(Frozen):
 
 
 def _as_list(value: Any) -> Any:
+    """One sensor is as good as a list of one, and `sensor: auto` says all that there is to say."""
+    if isinstance(value, str):
+        value = {"kind": value}
     return (value,) if isinstance(value, dict) else value
 
 

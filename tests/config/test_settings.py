@@ -209,3 +209,10 @@ def test_every_part_is_frozen_and_refuses_unknown_keys() -> None:
     for model in models_of(Settings):
         assert model.model_config["frozen"], model
         assert model.model_config["extra"] == "forbid", model
+
+
+@pytest.mark.parametrize("sensor", ["auto", {"kind": "auto"}, [{"kind": "auto"}]])
+def test_a_sensor_may_be_a_word_a_mapping_or_a_list(sensor: object) -> None:
+    settings = Settings.model_validate({"zones": [{"id": "soc", "sensor": sensor}]})
+
+    assert settings.zones[0].sensor == ({"kind": "auto"},)

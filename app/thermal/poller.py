@@ -69,7 +69,7 @@ class Poller:
         try:
             while not self._stopping:
                 self.read()
-                self._wake.wait(self.interval_seconds)
+                self._wake.wait(self.interval_seconds - self._clock() % self.interval_seconds)
                 self._wake.clear()
         finally:
             self.sensor.close()

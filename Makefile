@@ -18,7 +18,7 @@ dev: .venv/dev ## serve, and start again when the code changes
 
 test: test-fast test-live ## every test, with real models, real SDKs and real programs
 
-test-fast: .venv/dev ## the tests that need no model, in under a minute
+test-fast: .venv/dev ## the tests that need no model, in a minute or two
 	@$(BIN)/python -m pytest -q -n auto -m "not live"
 
 test-live: .venv/dev ## the tests with real models, real SDKs and real programs, one after the other

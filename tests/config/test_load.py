@@ -139,7 +139,7 @@ def test_keys_are_words(file: Path, text: str) -> None:
         ("server: {prot: 1}", "server.prot: there is no such key; did you mean `port`?"),
         ("sever: {}", "sever: there is no such key; did you mean `server`?"),
         ("zones: [{id: a}, {id: b, sensr: 1}]", "zones[1].sensr: there is no such key; did you mean `sensor`?"),
-        ("zones: [{id: a, sensor: simulated}]", "zones[0].sensor: "),
+        ("zones: [{id: a, sensor: 5}]", "zones[0].sensor: "),
         ("zones: [{id: a, trips: {warning: 90}}]", "zones[0].trips: warning, critical and shutdown must rise in this"),
         ("zones: [{id: a, fans: {quiet: 90}}]", "zones[0].fans: quiet, moderate and loud must rise in this order"),
         (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from app.domain.errors import place_of
 from app.domain.thermal import Reading
-from app.thermal.sensor import Sensor, SensorLostError, SensorSettings
+from app.thermal.sensor import Interruptible, Sensor, SensorLostError, SensorSettings
 from app.thermal.zone import plausible
 
 
@@ -40,6 +40,8 @@ class Poller:
         """The sensor is closed by its own thread, as soon as that comes back from it."""
         self._stopping = True
         self._wake.set()
+        if isinstance(self.sensor, Interruptible):
+            self.sensor.interrupt()
         if self._thread is None:
             self.sensor.close()
 

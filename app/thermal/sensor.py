@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -75,3 +75,11 @@ class Sensor(Protocol):
 
     def close(self) -> None:
         """Let go of everything, also when nothing was ever read."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A sensor whose reading can be cut short, so that nothing of it goes on when the gateway has ended."""
+
+    def interrupt(self) -> None:
+        """End the reading that is going on, if there is one; called by another thread, and nothing is read after it."""

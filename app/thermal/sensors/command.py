@@ -45,6 +45,7 @@ class CommandSensor:
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._process: subprocess.Popen[bytes] | None = None
 
     def read(self, now: float) -> Reading:
         output = self._run()
@@ -55,6 +56,11 @@ class CommandSensor:
         if all(value is None for _, value in said):
             raise SensorLostError("its answer says nothing: no field has a value")
         return said.reading(now)
+
+    def interrupt(self) -> None:
+        """End the run that is going on."""
+        if self._process is not None:
+            _end(self._process)
 
     def close(self) -> None:
         """There is nothing to let go of: no run outlives its reading."""
@@ -73,12 +79,12 @@ class CommandSensor:
         except OSError as error:
             raise SensorLostError(f"{argv[0]} can't be started: {error.strerror}") from None
         with process:
+            self._process = process
             try:
                 return self._output(process)
             finally:
-                if process.returncode is None:  # not waited for yet, so the number of its group is still its own
-                    with contextlib.suppress(ProcessLookupError, PermissionError):  # such as sudo: wait for it
-                        os.killpg(process.pid, signal.SIGKILL)
+                _end(process)
+                self._process = None
 
     def _output(self, process: subprocess.Popen[bytes]) -> bytes:
         until = self._clock() + self._settings.timeout_seconds
@@ -105,3 +111,10 @@ class CommandSensor:
 
     def _too_long(self) -> SensorLostError:
         return SensorLostError(f"it took longer than {self._settings.timeout_seconds:g} s")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With all that it has started. One that has been waited for has no group of its own any more."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # such as sudo: wait for it
+            os.killpg(process.pid, signal.SIGKILL)

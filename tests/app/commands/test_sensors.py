@@ -196,3 +196,10 @@ def test_what_is_wrong_stands_under_its_own_row() -> None:
 
     assert [line.strip() for line in lines if "can't be read" in line] == ["can't be read: one", "can't be read: two"]
     assert [lines.index("    can't be read: one"), lines.index("    can't be read: two")] == [2, 5]
+
+
+def test_the_columns_stand_under_their_names() -> None:
+    looks = [Look(CHIP, Reading(1.0, celsius=5)), Look(RaplSettings(), Reading(1.0, fan_percent=50, fan_rpm=1500))]
+    header, *rows = table(looks).splitlines()[:3]
+
+    assert [row.index("{") for row in rows] == [header.index("sensor:")] * 2

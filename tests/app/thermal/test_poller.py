@@ -14,7 +14,7 @@ from app.domain.thermal import Reading
 from app.thermal.poller import Poller
 from app.thermal.sensor import SensorLostError
 from tests.fakes.clock import FakeClock
-from tests.fakes.sensor import ScriptedSensor, sensor
+from tests.fakes.sensor import ScriptedSensor, ScriptedSensorSettings, sensor
 
 
 class Polled:
@@ -218,3 +218,24 @@ def test_it_is_never_read_by_two_at_once() -> None:
         polled.sensor.gate.set()
         other.join(5)
         assert polled.sensor.reads == 2
+
+
+class Stubborn(ScriptedSensor):
+    """One that can be cut short."""
+
+    def interrupt(self) -> None:
+        self.gate.set()
+
+
+def test_stopping_cuts_a_reading_short_that_can_be() -> None:
+    stubborn = Stubborn(ScriptedSensorSettings())
+    stubborn.gate.clear()
+    poller = Poller(stubborn, stubborn.settings, FakeClock())
+    poller.start("sensor that is cut short")
+    stubborn.until_begun(1)
+    (thread,) = [each for each in threading.enumerate() if each.name == "sensor that is cut short"]
+
+    poller.stop()
+
+    thread.join(5)
+    assert not thread.is_alive()

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,23 @@ def test_the_time_is_that_of_the_whole_run_and_not_of_each_word() -> None:
 def test_a_command_is_a_list_of_words(command: Any) -> None:
     with pytest.raises(ValueError, match="command"):
         CommandSettings(command=command)
+
+
+def test_a_run_that_is_interrupted_ends_at_once_and_says_so(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    os.mkfifo(told)
+    watched = sensor("import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)", str(told))
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(refusal, watched)
+        pid = int(told.read_text())
+        watched.interrupt()
+
+        assert reading.result(20) == "it ended with exit code -9"
+    assert ended(pid)
+
+
+def test_there_may_be_nothing_to_interrupt() -> None:
+    quiet = says({"celsius": 40})
+    quiet.interrupt()
+    quiet.read(1.0)
+    quiet.interrupt()

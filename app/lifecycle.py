@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from app.gateway import Gateway
 from app.relay.watch import Watchman
 from app.telemetry.decisions import Decisions
 from app.telemetry.metrics import Metrics
+from app.thermal.poller import Poller
+from app.thermal.reader import Reader
+from app.thermal.watched import WatchedZone
 from app.thermostat import TICK_SECONDS
 from app.wiring import Parts, build
 from backends.base import Resources
@@ -58,6 +61,8 @@ class Lifecycle:
         self._probers: dict[Lane, Prober] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._beside: list[asyncio.Task[None]] = []
+        self._reader = Reader()
+        self._zones: set[WatchedZone] = set()
         self._reloading = asyncio.Lock()
 
     async def start(self) -> None:
@@ -80,8 +85,9 @@ class Lifecycle:
         for task in self._beside:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
-        for zone in self.gateway.thermostat.monitor.watched.values():
-            zone.stop()
+        for poller in _pollers(self.gateway.thermostat.monitor.watched.values()):
+            self._reader.remove(poller)
+        self._reader.stop()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     async def settled(self) -> None:
@@ -124,20 +130,20 @@ class Lifecycle:
 
     def _adopt(self, new: Gateway) -> None:
         """New requests go to this one; zones that it does not watch are let go of."""
-        before = set(self.gateway.thermostat.monitor.watched.values())
         self.gateway = new
         self._parts.workforce.lanes = new.lanes
-        now = set(new.thermostat.monitor.watched.values())
-        for zone in now:
-            zone.start()
-        for zone in before - now:
-            zone.stop()
+        before, self._zones = self._zones, set(new.thermostat.monitor.watched.values())
+        for poller in _pollers(self._zones - before):
+            self._reader.add(poller)
+        for poller in _pollers(before - self._zones):
+            self._reader.remove(poller)
 
     async def _regulate(self) -> None:
         """Zones, mode, pace and energy, a few times a second; a mistake of ours there must not end it."""
         told = ""
         while True:
             try:
+                self._reader.look()
                 self.gateway.thermostat.look(self._parts.clock())
             except Exception as error:  # noqa: BLE001
                 if told != (told := place_of(error)):
@@ -162,3 +168,7 @@ class Lifecycle:
         lane.pace(1.0)
         await lane.emptied()
         await self._probers.pop(lane).stop()
+
+
+def _pollers(zones: Iterable[WatchedZone]) -> Iterator[Poller]:
+    return (poller for zone in zones for poller in zone.pollers)

@@ -1,1 +1,1 @@
-"""Heat: sensors are read in threads of their own, and what they say becomes the state of zones."""
+"""Heat: sensors are read in a thread of their own, and what they say becomes the state of zones."""

@@ -1,4 +1,4 @@
-"""One sensor, read again and again in a thread of its own: what hangs there hangs alone."""
+"""One sensor, read now and again: what it said last, and why if it says nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.thermal.zone import plausible
 class Poller:
     """`reading` is the newest; `lost` says why the last try gave none. Both are plain attributes for others to read.
 
-    `interval_seconds` may be changed at any time; a shorter one takes effect at once.
+    `next_at` is when it is to be read again, by the clock of whoever asks `due`; 0 is at once.
     """
 
     def __init__(self, sensor: Sensor, settings: SensorSettings, clock: Callable[[], float]) -> None:
@@ -23,39 +23,41 @@ class Poller:
         self.reading: Reading | None = None
         self.lost: str | None = None
         self.interval_seconds = settings.idle_seconds
+        self.next_at = 0.0
         self._clock = clock
         self._one_at_a_time = threading.Lock()
-        self._wake = threading.Event()
         self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._closed = False
 
-    def start(self, name: str) -> None:
-        """Once; the thread is a daemon: a sensor that hangs for ever must not keep the gateway from ending."""
-        if self._thread is not None:
-            return
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+    @property
+    def reads(self) -> bool:
+        """Whether somebody is at it now."""
+        return self._one_at_a_time.locked()
 
-    def stop(self) -> None:
-        """The sensor is closed by its own thread, as soon as that comes back from it."""
-        self._stopping = True
-        self._wake.set()
-        if isinstance(self.sensor, Interruptible):
-            self.sensor.interrupt()
-        if self._thread is None:
-            self.sensor.close()
+    @property
+    def hurries(self) -> bool:
+        """Whether it wants to be read sooner than it was told before."""
+        return self.next_at == 0.0 and not self.reads
+
+    def due(self, now: float) -> bool:
+        """Whether it is to be read now. All that have the same interval are due together, so that one wake-up does."""
+        if self._stopping or self.reads or now < self.next_at:
+            return False
+        self.next_at = now - now % self.interval_seconds + self.interval_seconds
+        return True
 
     def pace(self, *, busy: bool) -> None:
-        """How often to read from now on."""
+        """How often to read from now on; at once, if that is more often than before."""
         seconds = self.settings.busy_seconds if busy else self.settings.idle_seconds
-        sooner = seconds < self.interval_seconds
+        if seconds < self.interval_seconds:
+            self.next_at = 0.0
         self.interval_seconds = seconds
-        if sooner:
-            self._wake.set()
 
     def read(self) -> None:
-        """Measure now. May block; never raises."""
+        """Measure now, unless it has been stopped. May block; never raises."""
         with self._one_at_a_time:
+            if self._stopping:
+                return
             try:
                 said = self.sensor.read(self._clock())
                 reading = plausible(said)
@@ -66,12 +68,21 @@ class Poller:
                 self.lost = error.message
             except Exception as error:  # noqa: BLE001 (a kind's own mistake must not end the asking)
                 self.lost = f"it has a bug ({place_of(error)})"
+        if self._stopping:
+            self.stop()
 
-    def _run(self) -> None:
-        try:
-            while not self._stopping:
-                self.read()
-                self._wake.wait(self.interval_seconds - self._clock() % self.interval_seconds)
-                self._wake.clear()
-        finally:
+    def stop(self) -> None:
+        """Close the sensor; one that is being read is closed by its reader, as soon as that comes back from it."""
+        self._stopping = True
+        if isinstance(self.sensor, Interruptible):
+            self.sensor.interrupt()
+        if self._one_at_a_time.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._one_at_a_time.release()
+
+    def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
             self.sensor.close()

@@ -29,6 +29,7 @@ class Sysfs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._open: dict[Path, int | None] = {}
+        self._statuses: dict[Path, Path] = {}
 
     def glob(self, pattern: str) -> Iterator[Path]:
         """In a stable order; numbers count as numbers (`hwmon2` before `hwmon10`). Opens and wakes nothing."""
@@ -59,6 +60,8 @@ class Sysfs:
 
     def number(self, path: Path, scale: float = 1.0) -> float | None:
         """The file's number times `scale`."""
+        if self._open.get(path, 0) is None:  # most sensors ask most often for what is not there
+            return None
         text = self.text(path)
         if not text:
             return None
@@ -93,7 +96,10 @@ class Sysfs:
 
     def asleep(self, device: Path) -> bool:
         """Whether that device is suspended: reading almost anything else of it would wake it."""
-        return self.text(device / "power" / "runtime_status") in _ASLEEP
+        status = self._statuses.get(device)
+        if status is None:
+            status = self._statuses[device] = device / "power" / "runtime_status"
+        return self.text(status) in _ASLEEP
 
     def close(self) -> None:
         """Forget every file, also those that were not there."""

@@ -64,15 +64,6 @@ class WatchedZone:
         self._forecast_at = now
         self._began = now
 
-    def start(self) -> None:
-        """Begin to read its sensors, if nobody has yet."""
-        for poller in self.pollers:
-            poller.start(f"sensor {poller.settings.kind} of zone {self.plan.id}")
-
-    def stop(self) -> None:
-        for poller in self.pollers:
-            poller.stop()
-
     def settled(self) -> bool:
         """Whether every sensor has answered once, well or not."""
         return all(poller.reading is not None or poller.lost is not None for poller in self.pollers)

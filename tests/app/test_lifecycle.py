@@ -350,28 +350,27 @@ def sensor_of(gateway: Operated, name: str) -> ScriptedSensor:
     return poller.sensor
 
 
-def threads_of(gateway: Operated) -> dict[str, threading.Thread | None]:
-    """The threads that read its sensors, by zone."""
-    watched = gateway.lifecycle.gateway.thermostat.monitor.watched
-    return {name: poller._thread for name, each in watched.items() for poller in each.pollers}
+async def closed(sensor: ScriptedSensor) -> bool:
+    """Whether it is, or will be within a moment."""
+    for _ in range(500):
+        if sensor.closed_by:
+            break
+        await asyncio.sleep(0.01)
+    return len(sensor.closed_by) == 1
 
 
-async def ended(thread: threading.Thread | None) -> bool:
-    assert thread is not None
-    await asyncio.to_thread(thread.join, 5)
-    return not thread.is_alive()
-
-
-async def test_sensors_are_read_in_threads_of_their_own_which_end_when_it_stops() -> None:
+async def test_sensors_are_read_and_when_it_stops_they_are_closed_and_no_thread_is_left() -> None:
+    before = set(threading.enumerate())
     async with operated(zones=[zone("soc"), zone("gpu")]) as gateway:
-        threads = threads_of(gateway)
         sensors = [sensor_of(gateway, name) for name in ("soc", "gpu")]
+        for each in sensors:
+            await asyncio.to_thread(each.until_read, 1)
+        readers = [each for each in set(threading.enumerate()) - before if each.name.startswith("sensors ")]
+        assert len(readers) == 1
 
-    assert [await ended(thread) for thread in threads.values()] == [True, True]
-    assert [each.closed_by for each in sensors] == [
-        [f"sensor {SENSOR} of zone soc"],
-        [f"sensor {SENSOR} of zone gpu"],
-    ]
+    assert [await closed(each) for each in sensors] == [True, True]
+    await asyncio.to_thread(readers[0].join, 5)
+    assert not readers[0].is_alive()
 
 
 async def test_once_settled_every_zone_that_can_be_measured_is_known() -> None:
@@ -380,55 +379,55 @@ async def test_once_settled_every_zone_that_can_be_measured_is_known() -> None:
 
 
 async def test_a_sensor_that_hangs_delays_neither_the_start_nor_the_end_for_long() -> None:
-    made = Operated(zones=[zone("gpu")])
-    sensor = sensor_of(made, "gpu")
-    sensor.gate.clear()
+    made = Operated(zones=[zone("gpu"), zone("soc")])
+    hanging, well = sensor_of(made, "gpu"), sensor_of(made, "soc")
+    hanging.gate.clear()
     async with asyncio.timeout(5):
         await made.lifecycle.start()
         await made.lifecycle.settled()
+        await asyncio.to_thread(well.until_read, 1)
         await made.lifecycle.stop()
-    sensor.gate.set()
+    assert hanging.closed_by == []
+    hanging.gate.set()
 
-    assert await ended(threads_of(made)["gpu"])
+    assert await closed(hanging)
 
 
-async def test_after_a_reload_zones_that_did_not_change_go_on_and_the_threads_of_others_end() -> None:
+async def test_after_a_reload_zones_that_did_not_change_go_on_and_the_sensors_of_others_are_closed() -> None:
     async with operated(zones=[zone("same"), zone("changed"), zone("gone")]) as gateway:
         same = gateway.lifecycle.gateway.thermostat.monitor.watched["same"]
-        old = threads_of(gateway)
+        old = {name: sensor_of(gateway, name) for name in ("same", "changed", "gone")}
         gateway.write(zones=[zone("same"), zone("changed", dwell_seconds=3), zone("new")])
 
         await gateway.lifecycle.reload()
 
         watched = gateway.lifecycle.gateway.thermostat.monitor.watched
         assert watched["same"] is same
-        assert [await ended(old[name]) for name in ("changed", "gone")] == [True, True]
+        assert [await closed(old[name]) for name in ("changed", "gone")] == [True, True]
         for name in ("changed", "new"):
             await asyncio.to_thread(sensor_of(gateway, name).until_read, 1)
-        assert threads_of(gateway)["same"] is old["same"]
-        assert [thread is not None and thread.is_alive() for thread in threads_of(gateway).values()] == [True] * 3
-        assert sensor_of(gateway, "same").closed_by == []
+        assert sensor_of(gateway, "same") is old["same"]
+        assert old["same"].closed_by == []
 
 
 async def test_a_reload_that_is_refused_leaves_the_zones_as_they_are() -> None:
     async with operated(zones=[zone("gpu")]) as gateway:
-        before, threads = gateway.lifecycle.gateway.thermostat, threads_of(gateway)
+        before, sensor = gateway.lifecycle.gateway.thermostat, sensor_of(gateway, "gpu")
         gateway.write(UNFETCHED, zones=[zone("gpu", dwell_seconds=3), zone("new")])
         with pytest.raises(ConfigurationError):
             await gateway.lifecycle.reload()
 
         assert gateway.lifecycle.gateway.thermostat is before
-        assert threads_of(gateway) == threads
-        assert sensor_of(gateway, "gpu").closed_by == []
+        assert sensor_of(gateway, "gpu") is sensor
+        assert sensor.closed_by == []
 
 
-async def test_a_start_that_fails_ends_the_threads_of_the_sensors() -> None:
+async def test_a_start_that_fails_closes_the_sensors() -> None:
     made = Operated(UNFETCHED, zones=[zone("gpu")])
     with pytest.raises(ConfigurationError):
         await made.lifecycle.start()
 
-    assert await ended(threads_of(made)["gpu"])
-    assert sensor_of(made, "gpu").closed_by == [f"sensor {SENSOR} of zone gpu"]
+    assert await closed(sensor_of(made, "gpu"))
 
 
 async def test_one_that_was_never_started_closes_its_sensors() -> None:

@@ -21,6 +21,7 @@ from app.telemetry.ledger import Ledger
 from app.telemetry.metrics import Metrics
 from app.thermal.monitor import Monitor
 from app.thermal.poller import Poller
+from app.thermal.reader import Reader
 from app.thermal.sensor import SensorLostError, Surroundings
 from app.thermal.sensors.simulated import SimulatedSensor, SimulatedSettings
 from app.thermal.watched import WatchedZone, ZonePlan
@@ -351,7 +352,8 @@ async def test_a_simulated_zone_that_is_set_changes_the_mode_at_once() -> None:
 async def test_a_tick_does_not_wait_for_a_sensor_that_hangs() -> None:
     house = House()
     house.sensors["gpu"].gate.clear()
-    house.thermostat.monitor.watched["gpu"].start()
+    reader = Reader()
+    reader.add(house.pollers["gpu"])
     house.sensors["gpu"].until_begun(1)
     began = time.monotonic()
     for _ in range(100):
@@ -359,5 +361,5 @@ async def test_a_tick_does_not_wait_for_a_sensor_that_hangs() -> None:
 
     assert house.thermostat.zones["soc"].celsius == 40.0
     assert time.monotonic() - began < 5
-    house.thermostat.monitor.watched["gpu"].stop()
+    reader.stop()
     house.sensors["gpu"].gate.set()

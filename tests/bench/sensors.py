@@ -18,6 +18,7 @@ from pathlib import Path
 from app.domain.thermal import FanPoints, TripPoints
 from app.thermal.monitor import Monitor
 from app.thermal.poller import Poller
+from app.thermal.reader import Reader
 from app.thermal.sensor import Surroundings
 from app.thermal.sensors.hwmon import HwmonSensor, HwmonSettings
 from app.thermal.watched import WatchedZone, ZonePlan
@@ -66,29 +67,30 @@ def _zone(root: Path, index: int) -> WatchedZone:
 
 
 async def _measured(monitor: Monitor) -> float:
-    with _polled(monitor):
-        await _look(monitor, 2)  # past the first readings, which open every file
+    with _polled(monitor) as reader:
+        await _look(monitor, reader, 2)  # past the first readings, which open every file
         cpu, wall = time.process_time(), time.monotonic()
-        await _look(monitor, SECONDS)
+        await _look(monitor, reader, SECONDS)
         return (time.process_time() - cpu) / (time.monotonic() - wall) * 100
 
 
-async def _look(monitor: Monitor, seconds: float) -> None:
+async def _look(monitor: Monitor, reader: Reader, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
+        reader.look()
         monitor.look(time.monotonic())
         await asyncio.sleep(TICK_SECONDS)
 
 
 @contextlib.contextmanager
-def _polled(monitor: Monitor) -> Iterator[None]:
+def _polled(monitor: Monitor) -> Iterator[Reader]:
+    reader = Reader()
     for zone in monitor.watched.values():
-        zone.start()
+        reader.add(zone.pollers[0])
     try:
-        yield
+        yield reader
     finally:
-        for zone in monitor.watched.values():
-            zone.stop()
+        reader.stop()
 
 
 def main() -> None:

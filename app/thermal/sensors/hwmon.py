@@ -166,15 +166,15 @@ class HwmonSensor:
 
     def _fan(self, chip: _Chip) -> tuple[float | None, float | None]:
         """The fastest fan's rpm, and the percent of the one that runs nearest to its top speed."""
-        rpms = [rpm for number in chip.fans if (rpm := self._rpm(chip, number)) is not None]
-        percents = [percent for number in chip.fans if (percent := self._percent(chip, number)) is not None]
+        speeds = [(number, self._rpm(chip, number)) for number in chip.fans]
+        rpms = [rpm for _, rpm in speeds if rpm is not None]
+        percents = [percent for fan in speeds if (percent := self._percent(chip, *fan)) is not None]
         return max(rpms, default=None), max(percents, default=None)
 
     def _rpm(self, chip: _Chip, number: int) -> float | None:
         return self._sysfs.number(chip.file(f"fan{number}_input"))
 
-    def _percent(self, chip: _Chip, number: int) -> float | None:
-        rpm = self._rpm(chip, number)
+    def _percent(self, chip: _Chip, number: int, rpm: float | None) -> float | None:
         if rpm == 0:  # it stands, or is not there, whatever the board would drive it with
             return 0.0
         pwm = self._sysfs.number(chip.file(f"pwm{number}"))

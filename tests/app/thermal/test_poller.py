@@ -1,11 +1,9 @@
-"""One sensor, read again and again in a thread of its own."""
+"""One sensor, read now and again."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -28,23 +26,6 @@ class Polled:
     def read(self, says: Any) -> None:
         self.sensor.says = says
         self.poller.read()
-
-    def thread(self) -> threading.Thread:
-        (found,) = [thread for thread in threading.enumerate() if thread.name == f"sensor {id(self)}"]
-        return found
-
-    @contextmanager
-    def started(self) -> Iterator[threading.Thread]:
-        """Its thread, ended at the end."""
-        self.poller.start(f"sensor {id(self)}")
-        thread = self.thread()
-        try:
-            yield thread
-        finally:
-            self.poller.stop()
-            self.sensor.gate.set()
-            thread.join(5)
-            assert not thread.is_alive()
 
 
 def test_a_reading_bears_the_time_at_which_it_was_asked_for() -> None:
@@ -103,121 +84,106 @@ def test_what_no_thermometer_can_mean_is_no_reading_and_the_last_one_stands(garb
     assert polled.poller.lost.startswith("it says nonsense: ")
 
 
-def test_it_is_read_at_once_in_a_thread_of_that_name_which_keeps_nobody_from_ending() -> None:
-    polled = Polled()
-    with polled.started() as thread:
-        polled.sensor.until_read(1)
-        assert thread.daemon
+def test_it_is_due_at_first_and_when_its_interval_is_over() -> None:
+    poller = Polled(idle_seconds=10).poller
+
+    assert [poller.due(now) for now in (3.0, 3.1, 9.9, 10.0, 10.1, 27.0)] == [True, False, False, True, False, True]
 
 
-def test_starting_twice_starts_one_thread() -> None:
-    polled = Polled()
-    with polled.started() as thread:
-        polled.poller.start("another")
+def test_all_of_one_interval_are_due_together_whenever_they_began() -> None:
+    early, late = Polled(idle_seconds=10).poller, Polled(idle_seconds=10).poller
+    early.due(1.0)
+    late.due(7.0)
 
-        assert "another" not in [each.name for each in threading.enumerate()]
-        assert polled.thread() is thread
-
-
-def test_it_is_read_again_when_its_interval_is_over() -> None:
-    polled = Polled(idle_seconds=0.001)
-    with polled.started():
-        polled.sensor.until_read(5)
+    assert early.next_at == late.next_at == 10.0
 
 
-def test_work_wakes_it_without_waiting_out_the_long_interval() -> None:
-    polled = Polled(idle_seconds=3600, busy_seconds=0.001)
-    with polled.started():
-        polled.sensor.until_read(1)
-        polled.poller.pace(busy=True)
-        polled.sensor.until_read(5)
+def test_work_makes_it_due_without_waiting_out_the_long_interval() -> None:
+    poller = Polled(idle_seconds=3600, busy_seconds=1).poller
+    poller.due(3.0)
+    poller.pace(busy=True)
+
+    assert poller.hurries
+    assert poller.due(3.1)
+    assert not poller.hurries
+    assert poller.next_at == 4.0
 
 
 def test_the_pace_of_rest_is_the_long_interval() -> None:
-    polled = Polled(idle_seconds=20, busy_seconds=2)
-    assert polled.poller.interval_seconds == 20
-    polled.poller.pace(busy=True)
-    assert polled.poller.interval_seconds == 2
-    polled.poller.pace(busy=False)
-    assert polled.poller.interval_seconds == 20
+    poller = Polled(idle_seconds=20, busy_seconds=2).poller
+    assert poller.interval_seconds == 20
+    poller.pace(busy=True)
+    assert poller.interval_seconds == 2
+    poller.pace(busy=False)
+    assert poller.interval_seconds == 20
 
 
 def test_the_same_pace_again_is_no_reason_to_read() -> None:
-    polled, woken = Polled(idle_seconds=20, busy_seconds=2), []
+    poller, hurried = Polled(idle_seconds=20, busy_seconds=2).poller, []
     for busy in (True, True, False, False, True):
-        polled.poller.pace(busy=busy)
-        woken.append(polled.poller._wake.is_set())
-        polled.poller._wake.clear()
+        poller.due(30.0)
+        poller.pace(busy=busy)
+        hurried.append(poller.hurries)
 
-    assert woken == [True, False, False, False, True]
-
-
-def test_stopping_ends_the_thread_which_closes_the_sensor_itself() -> None:
-    polled = Polled()
-    with polled.started() as thread:
-        polled.sensor.until_read(1)
-        polled.poller.stop()
-        thread.join(5)
-
-        assert not thread.is_alive()
-        assert polled.sensor.closed_by == [thread.name]
+    assert hurried == [True, False, False, False, True]
 
 
-def test_one_that_was_never_started_is_closed_by_whoever_stops_it() -> None:
+def test_stopping_closes_the_sensor_once_and_ends_the_reading() -> None:
     polled = Polled()
     polled.poller.stop()
+    polled.poller.stop()
+    polled.poller.read()
 
     assert polled.sensor.closed_by == [threading.current_thread().name]
+    assert polled.sensor.begun == 0
+    assert not polled.poller.due(1e9)
 
 
-def test_stopping_does_not_wait_for_a_sensor_that_hangs() -> None:
+def test_stopping_does_not_wait_for_a_sensor_that_hangs_and_its_reader_closes_it() -> None:
     polled = Polled()
     polled.sensor.gate.clear()
-    with polled.started() as thread:
-        polled.sensor.until_begun(1)
-        polled.poller.stop()
-        assert (thread.is_alive(), polled.sensor.closed_by) == (True, [])
+    reader = threading.Thread(target=polled.poller.read, name="reader")
+    reader.start()
+    polled.sensor.until_begun(1)
 
-        polled.sensor.gate.set()
-        thread.join(5)
-        assert polled.sensor.closed_by == [thread.name]
+    polled.poller.stop()
 
-
-def test_a_sensor_that_hangs_leaves_what_it_said_before() -> None:
-    polled = Polled(idle_seconds=0.001)
-    with polled.started():
-        polled.sensor.until_read(1)
-        polled.sensor.gate.clear()
-        polled.sensor.until_begun(polled.sensor.reads + 1)
-
-        assert polled.poller.reading == Reading(100.0, celsius=50.0)
-        assert polled.poller.lost is None
+    assert (reader.is_alive(), polled.sensor.closed_by) == (True, [])
+    polled.sensor.gate.set()
+    reader.join(5)
+    assert polled.sensor.closed_by == ["reader"]
 
 
-def test_a_sensor_that_raises_again_and_again_is_still_asked() -> None:
-    polled = Polled(idle_seconds=0.001)
-    polled.sensor.says = RuntimeError("a bug")
-    with polled.started():
-        polled.sensor.until_read(5)
-        polled.sensor.says = {"celsius": 40.0}
-        polled.sensor.until_read(polled.sensor.reads + 3)  # the last but one began after the change, and has ended
+def test_a_sensor_that_hangs_leaves_what_it_said_before_and_is_not_due() -> None:
+    polled = Polled()
+    polled.read({"celsius": 50.0})
+    polled.sensor.gate.clear()
+    reader = threading.Thread(target=polled.poller.read)
+    reader.start()
+    polled.sensor.until_begun(2)
 
-        assert polled.poller.reading == Reading(100.0, celsius=40.0)
+    assert polled.poller.reading == Reading(100.0, celsius=50.0)
+    assert polled.poller.lost is None
+    assert polled.poller.reads
+    assert not polled.poller.due(1e9)
+    polled.sensor.gate.set()
+    reader.join(5)
 
 
 def test_it_is_never_read_by_two_at_once() -> None:
     polled = Polled()
     polled.sensor.gate.clear()
-    with polled.started():
-        polled.sensor.until_begun(1)
-        other = threading.Thread(target=polled.poller.read)
-        other.start()
-        other.join(0.05)  # as long as it takes to see nothing happen
-        assert (other.is_alive(), polled.sensor.begun) == (True, 1)
+    both = [threading.Thread(target=polled.poller.read) for _ in range(2)]
+    for each in both:
+        each.start()
+    polled.sensor.until_begun(1)
+    both[1].join(0.05)  # as long as it takes to see nothing happen
+    assert polled.sensor.begun == 1
 
-        polled.sensor.gate.set()
-        other.join(5)
-        assert polled.sensor.reads == 2
+    polled.sensor.gate.set()
+    for each in both:
+        each.join(5)
+    assert polled.sensor.reads == 2
 
 
 class Stubborn(ScriptedSensor):
@@ -231,11 +197,11 @@ def test_stopping_cuts_a_reading_short_that_can_be() -> None:
     stubborn = Stubborn(ScriptedSensorSettings())
     stubborn.gate.clear()
     poller = Poller(stubborn, stubborn.settings, FakeClock())
-    poller.start("sensor that is cut short")
+    reader = threading.Thread(target=poller.read)
+    reader.start()
     stubborn.until_begun(1)
-    (thread,) = [each for each in threading.enumerate() if each.name == "sensor that is cut short"]
 
     poller.stop()
 
-    thread.join(5)
-    assert not thread.is_alive()
+    reader.join(5)
+    assert stubborn.closed_by == [reader.name]

@@ -390,17 +390,3 @@ def test_a_scripted_sensor_can_not_be_told_what_to_measure() -> None:
 
     assert watch.watched.settable() is None
     assert not watch.watched.hold({"celsius": 90.0})
-
-
-def test_all_of_its_sensors_are_started_with_names_that_tell_and_stopped() -> None:
-    watch = Watch(sensors=2)
-    watch.watched.start()
-    for each in watch.sensors:
-        each.until_read(1)
-    threads = [poller._thread for poller in watch.watched.pollers]
-    watch.watched.stop()
-
-    for thread, each in zip(threads, watch.sensors, strict=True):
-        assert thread is not None
-        thread.join(5)
-        assert each.closed_by == ["sensor tests.fakes.sensor:ScriptedSensor of zone gpu"]

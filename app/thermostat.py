@@ -11,7 +11,7 @@ from operator import itemgetter
 from app.domain.backend import Hardware
 from app.domain.job import Workload
 from app.domain.mode import Conditions, Mode
-from app.domain.thermal import Zone
+from app.domain.thermal import ThermalState, Zone
 from app.relay.pace import pace
 from app.relay.relay import Relay
 from app.routing.modes import AUTO, AutoRules, Choice, Facts, derive
@@ -76,11 +76,13 @@ class Thermostat:
     def hold(self, zone_id: str, values: Mapping[str, object]) -> None:
         """Tell a simulated zone what to measure. Raises LookupError for another one."""
         self.monitor.hold(zone_id, values, self._clock())
+        self._mark()
         self._renew()
 
     def look(self, now: float) -> None:
         """One tick."""
         self.monitor.look(now)
+        self._mark()
         for name, meter in self._meters.items():
             watched = self.monitor.watched.get(name)
             meter.read(*(watched.metered() if watched is not None else (None, None)))
@@ -105,6 +107,13 @@ class Thermostat:
                     return None
                 total += lane.profile.watts
         return total
+
+    def _mark(self) -> None:
+        """Whoever waits for a place sees from one attribute whether it is still cool enough there."""
+        zones = self.zones
+        for lane in self._lanes.values():
+            zone = zones.get(lane.profile.zone or "")
+            lane.hot = zone is not None and zone.state in (ThermalState.CRITICAL, ThermalState.SHUTDOWN)
 
     def _renew(self) -> None:
         old, new = self.conditions, self._conditions()

@@ -25,7 +25,7 @@ _LONGEST_RETRY_SECONDS = 60.0
 class Lane:
     """`changed` counts up whenever the served models do, so that others may remember what they made of them.
 
-    `duty` is the share of the time that the backend was told to work.
+    `duty` is the share of the time that the backend was told to work; `hot` says that its zone takes no new work.
     """
 
     def __init__(self, backend: Backend, settings: BackendSettings, clock: Callable[[], float]) -> None:
@@ -37,6 +37,7 @@ class Lane:
         self.changed = 0
         self.busy = 0
         self.duty = 1.0
+        self.hot = False
         self._clock = clock
         self._line: PriorityQueue[asyncio.Future[bool]] = PriorityQueue(self.profile.queue, settings.ageing_seconds)
         self._lessons = Lessons()

@@ -23,6 +23,8 @@ from backends.base import Embeds
 from backends.lane import Lane
 
 _STREAMS = {Capability.CHAT: "chat", Capability.COMPLETE: "complete"}
+_COOLING_SECONDS = 10.0
+
 T = TypeVar("T")
 
 
@@ -135,7 +137,11 @@ class Relay:
         raise last_resort(failures)
 
     async def _take_a_place(self, lane: Lane, job: Job, record: Record, watch: Watch) -> None:
-        """At once where there is one; else the record tells how long the line was."""
+        """At once where there is one; else the record tells how long the line was. What was cool enough when it was
+        decided may be too hot by now.
+        """
+        if lane.hot:
+            raise _too_hot(lane)
         if lane.try_enter():
             return
         record.line = lane.place(job.priority)
@@ -146,6 +152,9 @@ class Relay:
             waited_seconds = self._watchman.clock() - since
             record.waited_seconds += waited_seconds
         self._metrics.wait_seconds[lane.profile.id].observe(waited_seconds)
+        if lane.hot:
+            lane.leave()
+            raise _too_hot(lane)
 
     async def _attempt(
         self, route: Route, lane: Lane, record: Record, begin: Callable[[Route, Stay], Awaitable[T]]
@@ -189,6 +198,10 @@ class Relay:
         metrics.prompt_tokens[name] += usage.get("prompt_tokens") or 0
         metrics.completion_tokens[name] += usage.get("completion_tokens") or 0
         stay.end(now)
+
+
+def _too_hot(lane: Lane) -> BackendBusyError:
+    return BackendBusyError(lane.profile.id, "has become too hot for new work", _COOLING_SECONDS, status=503)
 
 
 def _blocks(job: Job, route: Route, lane: Lane) -> AsyncGenerator[bytes, None]:

@@ -241,3 +241,16 @@ async def _teach_four_seconds(busy: Line) -> None:
     server.script = paced(server, busy.home.clock, first_seconds=4)
     await busy.home.ask()
     server.script = script
+
+
+async def test_who_waits_for_what_becomes_critical_meanwhile_is_not_served_there() -> None:
+    async with line() as busy:
+        await busy.begin()
+        await busy.join("waiting")
+        await busy.home.put("npu", celsius=91)
+        served = await busy.release()
+        response = await busy.answer("waiting")
+
+    assert served == []
+    assert "not ready" in error_of(response, 503)["message"]
+    assert response.headers["retry-after"] == "10"

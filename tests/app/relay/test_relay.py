@@ -469,6 +469,29 @@ async def test_when_the_line_is_full_the_next_route_takes_it() -> None:
     await bench.relay.close(first, bench.record, None)
 
 
+async def test_a_backend_that_has_become_too_hot_is_not_asked_and_the_next_is() -> None:
+    bench = Bench(GOOD, GOOD)
+    bench.lanes["a"].hot = True
+
+    await bench.serve()
+
+    assert bench.asked() == [0, 1]
+    assert bench.record.attempts == [("a", "backend 'a' has become too hot for new work")]
+
+
+async def test_who_waited_for_what_became_too_hot_goes_to_the_next_and_leaves_no_place_taken() -> None:
+    bench = Bench((delta("Hi", role="assistant"), asyncio.Event()), GOOD, concurrency=1)
+    first = await bench.open()
+    waiting = asyncio.create_task(bench.serve())
+    await bench.pass_by(0)
+    bench.lanes["a"].hot = True
+    await bench.relay.close(first, bench.record, None)
+    await waiting
+
+    assert bench.asked() == [1, 1]
+    assert bench.busy() == [0, 0]
+
+
 async def test_a_client_that_leaves_before_the_first_word_gives_the_place_back() -> None:
     bench = Bench((asyncio.Event(),), GOOD)
     watches: list[Watch] = []

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from app.catalogue.cache import Cache
 from app.catalogue.catalogue import Catalogue
 from app.domain.decision import Decision
@@ -32,7 +30,7 @@ from app.thermostat import Thermostat, carried_over
 from app.zones import Workforce, regime, watch_zones
 from backends.base import KINDS, BackendSettings, Resources
 from backends.lane import Lane
-from config.problems import problem
+from config.kinds import read_kind
 from config.settings import Settings
 
 Clock = Callable[[], float]
@@ -60,29 +58,13 @@ def read_backends(settings: Settings) -> list[BackendSettings]:
     found: list[BackendSettings] = []
     for index, options in enumerate(settings.backends):
         path = f"backends[{index}]"
-        backend = _read_backend(options, path)
+        backend = read_kind(options, KINDS, BackendSettings, path, "backend")
         if any(other.id == backend.id for other in found):
             raise ConfigurationError(f"another backend is called '{backend.id}' already", f"{path}.id")
         if backend.zone is not None and backend.zone not in zones:
             raise ConfigurationError(f"there is no zone '{backend.zone}' under `zones`", f"{path}.zone")
         found.append(backend)
     return found
-
-
-def _read_backend(options: dict[str, object], path: str) -> BackendSettings:
-    kind = options.get("kind")
-    if not isinstance(kind, str):
-        raise ConfigurationError(f"`kind` is missing: one of {', '.join(sorted(KINDS))}", path)
-    try:
-        model: type[BackendSettings] | None = getattr(load(kind, KINDS), "Settings", None)
-    except ConfigurationError as error:
-        raise ConfigurationError(error.message, f"{path}.kind") from None
-    if model is None:
-        raise ConfigurationError(f"{kind} is no backend: it has no Settings", f"{path}.kind")
-    try:
-        return model.model_validate(options)
-    except ValidationError as error:
-        raise problem(error, model, path) from None
 
 
 def build(settings: Settings, parts: Parts, previous: Gateway | None = None) -> Gateway:

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import time
 from functools import partial
 
-from pydantic import ValidationError
-
 from app.domain.backend import Hardware
 from app.domain.errors import ConfigurationError
 from app.domain.mode import Mode
@@ -21,7 +19,7 @@ from app.thermal.watched import WatchedZone, ZonePlan
 from app.thermostat import Regime
 from backends.base import BackendSettings
 from backends.lane import Lane
-from config.problems import problem
+from config.kinds import read_kind
 from config.settings import Auto, ModeLimits, Routing, Settings, Zone
 
 Clock = Callable[[], float]
@@ -42,19 +40,7 @@ def read_sensors(settings: Settings) -> dict[str, list[SensorSettings]]:
 
 
 def _read_sensor(options: dict[str, object], path: str, stale_after_seconds: float) -> SensorSettings:
-    kind = options.get("kind")
-    if not isinstance(kind, str):
-        raise ConfigurationError(f"`kind` is missing: one of {', '.join(sorted(KINDS))}", path)
-    try:
-        model: type[SensorSettings] | None = getattr(load(kind, KINDS), "Settings", None)
-    except ConfigurationError as error:
-        raise ConfigurationError(error.message, f"{path}.kind") from None
-    if model is None:
-        raise ConfigurationError(f"{kind} is no sensor: it has no Settings", f"{path}.kind")
-    try:
-        sensor = model.model_validate(options)
-    except ValidationError as error:
-        raise problem(error, model, path) from None
+    sensor = read_kind(options, KINDS, SensorSettings, path, "sensor")
     for name in ("busy_seconds", "idle_seconds"):
         if getattr(sensor, name) >= stale_after_seconds:
             stale = f"after {stale_after_seconds:g} s its reading is stale: see `stale_after_seconds`"

@@ -82,6 +82,7 @@ def _described(watched: WatchedZone, gateway: Gateway, now: float, history: bool
         "seconds_in_state": round(now - zone.since, 1),
         **_measured(zone, now),
         "headroom_celsius": _rounded(zone.headroom),
+        "headroom_celsius_in_60_seconds": _rounded(zone.headroom_in(60)),
         "seconds_until_critical": _rounded(zone.seconds_until_critical()),
         "trips": {
             "warning": zone.trips.warning,

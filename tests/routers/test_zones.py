@@ -90,6 +90,7 @@ async def test_a_zone_is_told_with_all_that_was_measured() -> None:
         "modelled": False,
         "asleep": False,
         "headroom_celsius": 8.77,
+        "headroom_celsius_in_60_seconds": 8.77,
         "seconds_until_critical": None,
         "trips": {"warning": 70, "critical": 80, "shutdown": 95, "hysteresis": 5},
         "unknown": "avoid",

@@ -10,7 +10,7 @@ import httpx
 from pydantic import Field, SecretStr
 
 from app.domain.thermal import Reading
-from app.thermal.exposition import Labels, battery, chosen, cpus, fields, samples, together
+from app.thermal.exporters import Labels, battery, chosen, cpus, fields, samples, together
 from app.thermal.sensor import Seconds, SensorLostError, SensorSettings, Surroundings
 
 _MOST_BYTES = 4 * 1024 * 1024

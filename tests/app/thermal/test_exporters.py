@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.domain.thermal import Battery, Reading, ThermalState, TripPoints, Zone
 from app.telemetry.exposition import expose
 from app.telemetry.metrics import Metrics
-from app.thermal.exposition import EXPORTERS, Fields, battery, chosen, cpus, fields, samples, together
+from app.thermal.exporters import EXPORTERS, Fields, battery, chosen, cpus, fields, samples, together
 
 NODE = """\
 # HELP node_hwmon_chip_names Annotation metric for human-readable chip names

@@ -12,7 +12,8 @@ class Breaker:
     """Unknown until the first probe or job has ended; then closed, open, or half open (one job may try).
 
     A server that was found dead by a probe and answers one again is half open at once; one that failed jobs
-    stays open for the whole cooldown, however well it answers probes.
+    stays open for the whole cooldown, however well it answers probes. A half-open one is closed by the next good probe,
+    too: where another backend is well, nobody might ever try.
     """
 
     __slots__ = ("_cooldown_seconds", "_failed_probes", "_failures", "_limit", "_opened", "_trying", "health", "reason")
@@ -49,7 +50,7 @@ class Breaker:
     def probed(self) -> None:
         """A probe was answered well."""
         self._failed_probes = 0
-        if self.health is Health.UNKNOWN:
+        if self.health is Health.UNKNOWN or (self.health is Health.HALF_OPEN and not self._trying):
             self._close()
         elif self.health is Health.OPEN and self._failures == 0:
             self.health = Health.HALF_OPEN

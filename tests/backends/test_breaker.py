@@ -147,6 +147,27 @@ def test_a_trial_that_fails_opens_it_for_another_cooldown() -> None:
     assert made.look(35) is Health.HALF_OPEN
 
 
+def test_where_nobody_tries_a_good_probe_after_the_cooldown_closes_it() -> None:
+    made = opened_by_jobs()
+    made.probed()
+    assert made.look(14.9) is Health.OPEN
+    assert made.look(15) is Health.HALF_OPEN
+
+    made.probed()
+
+    assert made.look(15) is Health.CLOSED
+
+
+def test_while_somebody_tries_a_good_probe_says_nothing() -> None:
+    made = opened_by_jobs()
+    made.admit(15)
+
+    made.probed()
+
+    assert made.look(15) is Health.HALF_OPEN
+    assert not made.admit(15)
+
+
 def test_a_trial_that_tells_nothing_lets_the_next_one_try() -> None:
     made = opened_by_jobs()
     made.admit(15)

@@ -181,6 +181,7 @@ async def test_changes_are_logged_once(caplog: pytest.LogCaptureFixture) -> None
         ("INFO", "backend box: unknown -> closed "),
         ("WARNING", "backend box: closed -> open backend 'box' can't be reached"),
         ("INFO", "backend box: open -> half_open backend 'box' can't be reached"),
+        ("INFO", "backend box: half_open -> closed "),
     ]
 
 

@@ -168,8 +168,10 @@ async def test_what_a_request_went_through_is_told_where_it_went_through_somethi
         const row = new DecisionRow();
         document.body.append(row.element);
         row.update(record);
+        const details = row.element.querySelector("details");
+        const opened = new Promise((resolve) => details.addEventListener("toggle", resolve, { once: true }));
         row.element.querySelector("summary").click();
-        await new Promise(requestAnimationFrame);
+        await opened;
         return row.element.innerText;
     }"""
     record = Record(job(), 0.0).describe()

@@ -12,13 +12,16 @@ _UNUSED = 1.0  # hardware that the mode leaves out counts as much as twice the a
 
 
 def judge(job: Job, candidate: Candidate, conditions: Conditions) -> Verdict | None:  # noqa: ARG001 (all are asked alike)
-    mode, zone = conditions.mode, candidate.zone
+    mode, zone, watts = conditions.mode, candidate.zone, candidate.watts
+    within = mode.max_watts is None or watts is None or watts <= mode.max_watts
+    if within and zone is None and candidate.profile.hardware in mode.order:
+        return None  # most are, and nobody needs to add up nothing
     beyond = 0.0
     limits: list[str] = []
     if mode.place(candidate.profile.hardware) is None:
         beyond += _UNUSED
         limits.append(f"uses no {candidate.profile.hardware}")
-    if over := overshoot(watts := candidate.watts, mode.max_watts):
+    if over := overshoot(watts, mode.max_watts):
         beyond += over
         limits.append(f"allows {mode.max_watts:g} W, it draws {watts:.3g}")
     if zone is not None:

@@ -27,7 +27,7 @@ class Stay:
         self._metrics = metrics
         self._ledger = ledger
         self._worked = lane.worked(now)
-        self._share = Share(route.backend, route.candidate.watts, self._settled)
+        self._share: Share | None = Share(route.backend, route.candidate.watts, self._settled)
         meter.begin(self._share, now)
 
     def begin(self, now: float) -> None:
@@ -43,10 +43,13 @@ class Stay:
             self._metrics.token_seconds[self.lane.profile.id].observe(writing / (tokens - 1))
 
     def end(self, now: float) -> None:
-        """Give the place back."""
+        """Give the place back, once."""
+        share, self._share = self._share, None  # it leads back to this: let go of the circle
+        if share is None:
+            raise RuntimeError("a stay ends once")
         seconds = now - self.since
         duty = (self.lane.worked(now) - self._worked) / seconds if seconds > 0 else 1.0
-        self._meter.end(self._share, now, duty)
+        self._meter.end(share, now, duty)
         self.lane.leave()
 
     def _settled(self, energy: Energy) -> None:

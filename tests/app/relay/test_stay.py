@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -48,6 +49,19 @@ class House:
         stay.complete(self.clock(), tokens)
         stay.end(self.clock())
         return stay
+
+
+async def test_a_stay_that_has_ended_leaves_no_circle_for_the_garbage_collector() -> None:
+    house = House(watts=5.0)
+    gc.collect()
+    gc.disable()
+    try:
+        await house.answered()
+        left = [each for each in gc.get_objects() if isinstance(each, Stay) and each._record is house.record]
+    finally:
+        gc.enable()
+
+    assert left == []
 
 
 async def test_the_place_is_taken_until_it_is_given_back() -> None:

@@ -13,7 +13,7 @@ _JOULES_PER_WATT_HOUR = 3600.0
 class Ledger:
     """In memory, from local midnight to midnight. Answers whose energy is unknown can't be counted."""
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now().astimezone()) -> None:
+    def __init__(self, now: Callable[[], datetime] = datetime.now) -> None:
         self._now = now
         self._day = now().date()
         self._joules: dict[str, float] = {}

@@ -1,6 +1,6 @@
 """One thread that reads all sensors, one after another; when one of them hangs, another thread takes over the rest.
 
-A thread for each would be simpler and cost five times as much: to wake up is the dearest part of reading a sensor.
+A thread for each would be simpler and cost three times as much: to wake up is the dearest part of reading a sensor.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Workforce:
         self.lanes: Mapping[str, Lane] = {}
 
     def work(self, zone_id: str, now: float) -> tuple[Work, ...]:
-        """Asked by sensors, from threads of their own."""
+        """Asked by sensors, from the thread that reads them."""
         lanes = [lane for lane in self.lanes.values() if lane.profile.zone == zone_id]
         return tuple(Work(lane.profile.id, lane.profile.watts, lane.worked(now)) for lane in lanes)
 

@@ -68,7 +68,7 @@ class Sensor(Protocol):
     """
 
     def read(self, now: float) -> Reading:
-        """Measure. Called in a thread of its own, never by two at once; may block, and should not for long.
+        """Measure. Called in the reading thread, never by two at once; may block, and should not for long.
 
         `now` is the monotonic instant that the reading is to bear. Raises SensorLostError; may be called again after.
         """

@@ -15,12 +15,11 @@ from app.domain.errors import ConfigurationError, place_of
 from app.gateway import Gateway
 from app.relay.watch import Watchman
 from app.telemetry.decisions import Decisions
-from app.telemetry.metrics import Metrics
 from app.thermal.poller import Poller
 from app.thermal.reader import Reader
 from app.thermal.watched import WatchedZone
 from app.thermostat import TICK_SECONDS
-from app.wiring import Parts, build
+from app.wiring import Parts, build, surroundings
 from backends.base import Resources
 from backends.lane import Lane
 from backends.prober import Prober
@@ -45,13 +44,12 @@ class Lifecycle:
     ) -> None:
         self._read_settings = read_settings
         self._scratch = scratch.make()
-        self._parts = Parts(
-            resources=Resources(find_model, self._scratch),
-            watchman=Watchman(settings.server.keep_alive_seconds, clock),
-            metrics=Metrics(),
-            decisions=Decisions(settings.telemetry.decisions),
-            clock=clock,
-            local_time=local_time,
+        self._parts = Parts.of(
+            Resources(find_model, self._scratch),
+            Watchman(settings.server.keep_alive_seconds, clock),
+            Decisions(settings.telemetry.decisions),
+            clock,
+            local_time,
         )
         try:
             self.gateway: Gateway = build(settings, self._parts)
@@ -132,6 +130,7 @@ class Lifecycle:
         """New requests go to this one; zones that it does not watch are let go of."""
         self.gateway = new
         self._parts.workforce.lanes = new.lanes
+        self._parts.mover.around = surroundings(new)
         before, self._zones = self._zones, set(new.thermostat.monitor.watched.values())
         for poller in _pollers(self._zones - before):
             self._reader.add(poller)

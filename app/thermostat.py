@@ -1,4 +1,4 @@
-"""What goes on beside the requests, a few times a second: zones, the mode, the pace of warm backends, energy."""
+"""What goes on beside the requests, a few times a second: zones, the mode, energy, and what heat asks of answers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from app.domain.backend import Hardware
 from app.domain.job import Workload
 from app.domain.mode import Conditions, Mode
 from app.domain.thermal import ThermalState, Zone
+from app.relay.evacuation import evacuate
+from app.relay.handoff import Mover
 from app.relay.pace import pace
-from app.relay.relay import Relay
 from app.routing.modes import AUTO, AutoRules, Choice, Facts, derive
 from app.telemetry.energy import Meter
 from app.thermal.monitor import Monitor
@@ -47,7 +48,7 @@ class Thermostat:
         regime: Regime,
         monitor: Monitor,
         lanes: Mapping[str, Lane],
-        relay: Relay,
+        mover: Mover,
         meters: Mapping[str, Meter],
         clock: Callable[[], float],
         local_time: Callable[[], datetime] = datetime.now,
@@ -57,7 +58,7 @@ class Thermostat:
         self.monitor = monitor
         self.mode = regime.mode if mode is None else mode
         self._lanes = lanes
-        self._relay = relay
+        self._mover = mover
         self._meters = meters
         self._clock = clock
         self._local_time = local_time
@@ -75,9 +76,11 @@ class Thermostat:
 
     def hold(self, zone_id: str, values: Mapping[str, object]) -> None:
         """Tell a simulated zone what to measure. Raises LookupError for another one."""
-        self.monitor.hold(zone_id, values, self._clock())
+        now = self._clock()
+        self.monitor.hold(zone_id, values, now)
         self._mark()
         self._renew()
+        self._evacuate(now)
 
     def look(self, now: float) -> None:
         """One tick."""
@@ -87,7 +90,8 @@ class Thermostat:
             watched = self.monitor.watched.get(name)
             meter.read(*(watched.metered() if watched is not None else (None, None)))
         self._renew()
-        pace(self._relay.running(), self._lanes, self.zones, self.regime.least_duty)
+        pace(self._mover.running(), self._lanes, self.zones, self.regime.least_duty)
+        self._evacuate(now)
 
     def watts(self) -> float | None:
         """What all zones draw now: measured, or by the nameplates of what works there; None where neither is known.
@@ -107,6 +111,9 @@ class Thermostat:
                     return None
                 total += lane.profile.watts
         return total
+
+    def _evacuate(self, now: float) -> None:
+        evacuate(self._mover, self.zones, now, pacing=self.regime.least_duty < 1)
 
     def _mark(self) -> None:
         """Whoever waits for a place sees from one attribute whether it is still cool enough there."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from app.catalogue.cache import Cache
 from app.catalogue.catalogue import Catalogue
-from app.domain.decision import Decision
 from app.domain.errors import ConfigurationError
 from app.gateway import Gateway
 from app.keyring import Client, Keyring
 from app.loader import load
-from app.relay.answer import Answer
+from app.relay.destinations import Limits, Surroundings
 from app.relay.directory import Directory
+from app.relay.handoff import Mover
+from app.relay.landing import Landing
 from app.relay.relay import Relay
-from app.relay.stay import Stay
 from app.relay.watch import Watchman
 from app.routing.rule import KINDS as RULES
 from app.telemetry.decisions import Decisions
@@ -45,11 +46,25 @@ class Parts:
     metrics: Metrics
     decisions: Decisions
     clock: Clock
-    ledger: Ledger = field(default_factory=Ledger)
-    meters: dict[str, Meter] = field(default_factory=dict)
-    open_answers: dict[Answer, tuple[Decision, Stay]] = field(default_factory=dict)
-    workforce: Workforce = field(default_factory=Workforce)
-    local_time: Callable[[], datetime] = datetime.now
+    ledger: Ledger
+    meters: dict[str, Meter]
+    mover: Mover
+    workforce: Workforce
+    local_time: Callable[[], datetime]
+
+    @classmethod
+    def of(
+        cls,
+        resources: Resources,
+        watchman: Watchman,
+        decisions: Decisions,
+        clock: Clock,
+        local_time: Callable[[], datetime] = datetime.now,
+    ) -> Self:
+        """Nothing was counted and nothing runs yet."""
+        metrics, meters, ledger = Metrics(), dict[str, Meter](), Ledger()
+        mover = Mover(clock, metrics, Landing(clock, metrics, meters, ledger))
+        return cls(resources, watchman, metrics, decisions, clock, ledger, meters, mover, Workforce(), local_time)
 
 
 def read_backends(settings: Settings) -> list[BackendSettings]:
@@ -77,7 +92,7 @@ def build(settings: Settings, parts: Parts, previous: Gateway | None = None) -> 
         lanes[backend.id] = old if old is not None and old.settings == backend else _lane(backend, parts)
     for lane in lanes.values():
         parts.meters.setdefault(lane.profile.meter, Meter())
-    relay = Relay(lanes, parts.watchman, parts.metrics, parts.meters, parts.ledger, parts.open_answers)
+    relay = Relay(lanes, parts.watchman, parts.metrics, parts.meters, parts.ledger, parts.mover)
     return Gateway(
         settings=settings,
         keyring=_keyring(settings, parts.clock),
@@ -85,7 +100,7 @@ def build(settings: Settings, parts: Parts, previous: Gateway | None = None) -> 
         directory=Directory(lanes, settings.routing.aliases),
         rules=tuple(load(kind, RULES) for kind in RULES),
         relay=relay,
-        thermostat=_thermostat(settings, backends, lanes, relay, parts, previous),
+        thermostat=_thermostat(settings, backends, lanes, parts, previous),
         decisions=parts.decisions,
         ledger=parts.ledger,
         metrics=parts.metrics,
@@ -93,11 +108,21 @@ def build(settings: Settings, parts: Parts, previous: Gateway | None = None) -> 
     )
 
 
+def surroundings(gateway: Gateway) -> Surroundings:
+    """What running answers go by when they move."""
+    limits = gateway.settings.handoff
+    return Surroundings(
+        lanes=gateway.lanes,
+        decide=gateway.decide,
+        zones=lambda: gateway.thermostat.zones,
+        limits=Limits(limits.max_moves, limits.cooldown_seconds, limits.max_wait_seconds),
+    )
+
+
 def _thermostat(
     settings: Settings,
     backends: Sequence[BackendSettings],
     lanes: Mapping[str, Lane],
-    relay: Relay,
     parts: Parts,
     previous: Gateway | None,
 ) -> Thermostat:
@@ -115,7 +140,9 @@ def _thermostat(
         at_work = any(lane.busy for lane in lanes.values() if lane.profile.zone == zone_id)
         return at_work or (meter is not None and meter.waits)
 
-    return Thermostat(new, Monitor(watched, busy), lanes, relay, parts.meters, parts.clock, parts.local_time, mode)
+    return Thermostat(
+        new, Monitor(watched, busy), lanes, parts.mover, parts.meters, parts.clock, parts.local_time, mode
+    )
 
 
 def _lane(settings: BackendSettings, parts: Parts) -> Lane:

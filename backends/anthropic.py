@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +22,14 @@ from app.domain.errors import (
     JobRejectedError,
     StreamBrokenError,
 )
+from app.domain.handoff import Begun, Continuation
 from app.domain.job import Job
 from app.domain.sse import payloads
 from backends.anthropic_events import Translation
+from backends.anthropic_lead import Lead
 from backends.anthropic_request import HONOURS, SAMPLING, messages_request
 from backends.base import BackendSettings, Resources, Url
+from backends.begun import continued
 from backends.upstream.client import Upstream
 from backends.upstream.refusal import safe
 
@@ -34,6 +38,7 @@ _WITHOUT_SAMPLING = "2026-10-21"
 _PAGE = 1000
 _MAX_PAGES = 20
 _BUSY = frozenset({"overloaded_error", "rate_limit_error"})
+_NOTHING = Begun("")
 
 
 class AnthropicSettings(BackendSettings):
@@ -48,6 +53,9 @@ class AnthropicSettings(BackendSettings):
         description=f"sent as anthropic-version; from {_WITHOUT_SAMPLING} on there is no temperature, top_p or top_k",
     )
     default_max_tokens: int = Field(4096, ge=1, description="length of an answer when the request sets none")
+    prefill: bool = Field(
+        False, description="its models go on with an answer that another backend began: Claude up to 4.5"
+    )
 
 
 class Anthropic:
@@ -60,6 +68,7 @@ class Anthropic:
         honours = HONOURS if self._sampling else HONOURS - SAMPLING
         self.profile = settings.profile({Capability.CHAT: honours})
         self._default_max_tokens = settings.default_max_tokens
+        self._prefill = settings.prefill
         self._upstream = Upstream(
             settings.id,
             settings.url,
@@ -88,9 +97,28 @@ class Anthropic:
             after = f"&after_id={quote(str(answer['last_id']), safe='')}"
         return tuple(models)
 
-    async def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
-        translation = Translation(job.model, int(time.time()))
-        stream = self._upstream.stream("/messages", self._request(job.body), end=b'"message_stop"')
+    def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
+        return self._answer(job, _NOTHING)
+
+    @property
+    def continuations(self) -> frozenset[Continuation]:
+        """None of it is known from a probe: newer models refuse it."""
+        return frozenset({Continuation.PREFILL} if self._prefill else ())
+
+    @property
+    def keeps_constraints(self) -> frozenset[Continuation]:
+        """None: it takes no text beside a schema."""
+        return frozenset()
+
+    def prefill(self, job: Job, begun: Begun) -> AsyncGenerator[bytes, None]:
+        """The API takes no white space at the end of the text, so the model may write it again."""
+        return self._answer(job, begun)
+
+    async def _answer(self, job: Job, begun: Begun) -> AsyncGenerator[bytes, None]:
+        text = begun.text.rstrip()
+        body = continued(self.profile.id, job.body, replace(begun, text=text))
+        translation = Translation(job.model, int(time.time()), Lead(begun.text[len(text) :]))
+        stream = self._upstream.stream("/messages", self._request(body), end=b'"message_stop"')
         async with aclosing(stream) as blocks:
             try:
                 async for block in blocks:

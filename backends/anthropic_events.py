@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from app.domain.sse import DONE, encode
+from backends.anthropic_lead import Lead
 
 _FINISHES = {
     "end_turn": "stop",
@@ -28,9 +29,11 @@ class Translation:
     """One answer on its way: `began` once there is something to show, `ended` after `message_stop`.
 
     The first chunk waits for content, so that a failure before it leaves nothing to take back.
+    `lead` holds the white space that the client has already, where this goes on with an answer.
     """
 
-    def __init__(self, model: str, created: int) -> None:
+    def __init__(self, model: str, created: int, lead: Lead | None = None) -> None:
+        self._lead = lead or Lead("")
         self.began = False
         self.ended = False
         self._head: dict[str, Any] = {"id": "", "object": "chat.completion.chunk", "created": created, "model": model}
@@ -54,7 +57,7 @@ class Translation:
         block = event.get("content_block") or {}
         match block.get("type"):
             case "text":
-                return self._text("content", block.get("text"))
+                return self._text("content", self._lead.feed(block.get("text") or ""))
             case "thinking":
                 return self._text("reasoning_content", block.get("thinking"))
             case "tool_use":
@@ -67,7 +70,7 @@ class Translation:
         delta = event.get("delta") or {}
         match delta.get("type"):
             case "text_delta":
-                return self._text("content", delta.get("text"))
+                return self._text("content", self._lead.feed(delta.get("text") or ""))
             case "thinking_delta":
                 return self._text("reasoning_content", delta.get("thinking"))
             case "input_json_delta":
@@ -77,7 +80,9 @@ class Translation:
     def block_stop(self, event: Mapping[str, Any]) -> bytes:
         """A call without arguments comes without a word of them; OpenAI's clients want a JSON object."""
         call = self._calls.get(event.get("index", 0))
-        if call is None or call.told:
+        if call is None:
+            return self._text("content", self._lead.rest())
+        if call.told:
             return b""
         return self._arguments(event.get("index", 0), orjson.dumps(call.given).decode())
 

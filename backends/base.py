@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.backend import Capability, Hardware, ModelPatterns, Profile, ServedModel
+from app.domain.handoff import Begun, Continuation, Snapshot
 from app.domain.job import Job
+from backends.shelf import Shelf
 
 KINDS = {
     "anthropic": "backends.anthropic:Anthropic",
@@ -111,11 +113,12 @@ class Resources:
     """What a backend may use of this machine.
 
     `find_model` gives the file or directory of a catalogue name or path and raises ConfigurationError;
-    `scratch` is a private directory in memory, gone when the gateway stops.
+    `scratch` is a private directory in memory, gone when the gateway stops; `shelf` has room for what is left in it.
     """
 
     find_model: Callable[[str], Path]
     scratch: Path
+    shelf: Shelf = field(default_factory=Shelf)
 
 
 class Backend(Protocol):
@@ -169,3 +172,61 @@ class Paces(Protocol):
 
     def pace(self, duty: float) -> None:
         """Work only this share of the time (0..1]; 1 ends it. At once, without blocking, also before the start."""
+
+
+@runtime_checkable
+class Continues(Protocol):
+    """Can go on with a chat answer that another backend, or it itself, began.
+
+    What its methods stream is what comes after `begun.text`, in the shape of `Chats.chat`; a first `role` is allowed.
+    The job is as it came, with `max_tokens` already less by what is written. The usage is the server's own count for
+    this request: what was written before is part of its prompt. They raise as `chat` does.
+    """
+
+    @property
+    def continuations(self) -> frozenset[Continuation]:
+        """How it can be gone on at this backend as things stand; each has its Protocol."""
+
+    @property
+    def keeps_constraints(self) -> frozenset[Continuation]:
+        """By which of them it can go on in the middle of JSON that `response_format` constrains."""
+
+
+class KeepsState(Protocol):
+    """`kv`: leaves the state of an answer in a file, and takes up one that was left."""
+
+    @property
+    def state_kind(self) -> str | None:
+        """Equal at servers that can take each other's files; None while it can't."""
+
+    async def save(self, job: Job, begun: Begun, stop: Callable[[], Awaitable[None]]) -> Snapshot:
+        """The state of the answer that `chat(job)` (this very job) is writing; `stop` closes that stream.
+
+        `begun` is what was read of the stream until now. Raises BackendError when nothing can be had of it; the stream
+        is closed then too.
+        """
+
+    def restore(self, job: Job, snapshot: Snapshot) -> AsyncGenerator[bytes, None]:
+        """Go on from a file; `snapshot.begun.surplus` comes first."""
+
+
+class Replays(Protocol):
+    """`tokens`: is given the ids of what was written, or finds them itself where `begun.tokens` is None."""
+
+    def replay(self, job: Job, begun: Begun) -> AsyncGenerator[bytes, None]:
+        """Go on after these tokens; `begun.surplus` comes first."""
+
+
+class Prefills(Protocol):
+    """`prefill`: is given what was written as the beginning of its own turn."""
+
+    def prefill(self, job: Job, begun: Begun) -> AsyncGenerator[bytes, None]:
+        """Go on after this text; `begun.surplus` is not looked at."""
+
+
+@runtime_checkable
+class Warms(Protocol):
+    """Can read the prompt and what is written so far ahead of `replay` or `prefill`."""
+
+    async def warm(self, job: Job, begun: Begun) -> None:
+        """Returns when it is read. Raises BackendError."""

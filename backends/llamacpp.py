@@ -4,74 +4,29 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
-
-from pydantic import Field, SecretStr, model_validator
+from typing import Any
 
 from app.domain.backend import Capability, ServedModel
-from app.domain.errors import BackendRefusedError, JobRejectedError, StreamBrokenError
+from app.domain.errors import BackendBusyError, BackendRefusedError, StreamBrokenError
+from app.domain.handoff import Begun, Continuation, Snapshot
 from app.domain.job import Job
-from backends.base import BackendSettings, Resources, Url
-from backends.llamacpp_calls import PossibleCalls, RequiredCall
-from backends.llamacpp_events import Legacy, OneCreated
-from backends.llamacpp_tools import chosen, in_words
-from backends.openai_wire import embed, list_models, streamed
+from backends.base import Resources
+from backends.llamacpp_asked import Asked, after_ids, after_text, completion, conversation, goes_by_ids, uses_tools
+from backends.llamacpp_link import Link
+from backends.llamacpp_native import Native
+from backends.llamacpp_selftest import Tested
+from backends.llamacpp_settings import HONOURS, LlamaCppSettings
+from backends.openai_wire import embed, list_models
 from backends.upstream.client import Upstream
 from backends.workers.child import Child
 from backends.workers.orphan import CAN_END_WITH_PARENT
 
 _PROGRAM = Path(__file__).parent / "workers" / "llamacpp_server.py"
-_SAMPLING = frozenset(
-    [
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "max_tokens",
-        "presence_penalty",
-        "seed",
-        "stop",
-        "temperature",
-        "top_p",
-    ]
-)
-_CHAT = _SAMPLING | frozenset(
-    ["max_completion_tokens", "parallel_tool_calls", "response_format", "tool_choice", "tools", "top_logprobs"]
-)
-_TALKS = {Capability.CHAT: _CHAT, Capability.COMPLETE: _SAMPLING}
-
-
-class LlamaCppSettings(BackendSettings):
-    """Either `model` (we run the server) or `url` (the user does)."""
-
-    model: str | None = Field(None, min_length=1, description="a name from the catalogue, or a path to a GGUF")
-    url: Url | None = Field(None, description="base URL of a server that runs already, without /v1")
-    api_key: SecretStr | None = Field(None, description="the key of the server at `url`")
-    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; all cores when left out")
-    embeddings: bool = Field(False, description="serve embeddings, and nothing else")
-    concurrency: int = Field(2, ge=1, le=256, description="jobs that it takes at once: the server's slots")
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.model is None) == (self.url is None):
-            raise ValueError("needs either `model` or `url`")
-        if self.url is not None and self.threads is not None:
-            raise ValueError("`threads` is for a server that Isotherm runs; the one at `url` has its own")
-        return self
-
-    def model_needed(self) -> str | None:
-        return self.model
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """What the server says of its model; older servers say nothing."""
-
-    sees: bool | None = None
-    knows_tools: bool = True
 
 
 class LlamaCpp:
@@ -80,7 +35,7 @@ class LlamaCpp:
     Settings = LlamaCppSettings
 
     def __init__(self, settings: LlamaCppSettings, resources: Resources) -> None:
-        capabilities = {Capability.EMBED: frozenset[str]()} if settings.embeddings else _TALKS
+        capabilities = {Capability.EMBED: frozenset[str]()} if settings.embeddings else HONOURS
         self.profile = settings.profile(capabilities, passes_extras=True)
         self._settings = settings
         self._resources = resources
@@ -88,14 +43,12 @@ class LlamaCpp:
         self._key = given if settings.url else secrets.token_urlsafe(24)
         self._child: Child | None = None
         self._duty = 1.0
-        self._upstream: Upstream | None = None
-        self._root: Upstream | None = None  # what llama.cpp offers beside OpenAI's API
         self._url: str | None = None
-        self._model: _Model | None = None
+        self._link: Link | None = None
 
     async def start(self) -> None:
         if self._settings.url is not None:
-            self._connect(self._settings.url)
+            self._link = self._connected(self._settings.url)
             return
         self._child = Child(self._settings.id, _PROGRAM, self._configuration())
         await self._child.start()
@@ -104,32 +57,73 @@ class LlamaCpp:
     async def stop(self) -> None:
         if self._child is not None:
             await self._child.stop()
-        self._disconnect()
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
 
     async def probe(self) -> tuple[ServedModel, ...]:
-        models = await list_models(self._server())
-        model = await self._described()
+        link = self._server()
+        models, model = await list_models(link.api), await link.model()
+        if models and not self._settings.embeddings:
+            await link.test(models[0].name, model)
         return tuple(replace(each, sees=model.sees) for each in models)
 
-    async def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
-        server, created = self._server(), OneCreated()
-        body, calls = await self._with_tools(self._body(job))
-        async with aclosing(server.stream("/chat/completions", body)) as blocks:
-            async for block in blocks:
-                if told := self._told(calls, created.feed(block)):
-                    yield told
+    def chat(self, job: Job) -> AsyncGenerator[bytes, None]:
+        return self._streamed(job, partial(self._conversation, job))
 
-    async def complete(self, job: Job) -> AsyncGenerator[bytes, None]:
-        created, legacy = OneCreated(), Legacy(logprobs=job.body.get("logprobs") is not None)
-        async with aclosing(self._server().stream("/completions", self._body(job))) as blocks:
-            try:
-                async for block in blocks:
-                    yield created.feed(legacy.feed(block))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise StreamBrokenError(self._settings.id, "sent an event that can't be understood") from error
+    def complete(self, job: Job) -> AsyncGenerator[bytes, None]:
+        return self._streamed(job, partial(self._completion, job))
 
     async def embed(self, job: Job) -> dict[str, Any]:
-        return await embed(self._server(), job.body)
+        return await embed(self._server().api, job.body)
+
+    @property
+    def continuations(self) -> frozenset[Continuation]:
+        return frozenset(self._tested.continuations)
+
+    @property
+    def keeps_constraints(self) -> frozenset[Continuation]:
+        """What is constrained goes on as a chat, whatever else is known of it."""
+        return self.continuations if self._tested.keeps_constraints else frozenset()
+
+    @property
+    def state_kind(self) -> str | None:
+        state = self._tested.state
+        return state.kind if state is not None else None
+
+    @property
+    def move_seconds(self) -> float | None:
+        """What it takes to save and to restore a few tokens."""
+        state = self._tested.state
+        return state.move_seconds if state is not None else None
+
+    async def save(self, job: Job, begun: Begun, stop: Callable[[], Awaitable[None]]) -> Snapshot:
+        link, state = self._link, self._tested.state
+        if link is None or link.files is None or state is None:
+            await stop()
+            raise BackendRefusedError(self._settings.id, "can't leave the state of an answer")
+        return await link.files.save(job, begun, stop, state)
+
+    def restore(self, job: Job, snapshot: Snapshot) -> AsyncGenerator[bytes, None]:
+        return self._streamed(job, partial(self._gone_on, job, snapshot.begun), snapshot)
+
+    def replay(self, job: Job, begun: Begun) -> AsyncGenerator[bytes, None]:
+        return self._streamed(job, partial(self._gone_on, job, begun))
+
+    def prefill(self, job: Job, begun: Begun) -> AsyncGenerator[bytes, None]:
+        return self._streamed(job, partial(self._prefilled, job, begun))
+
+    async def warm(self, job: Job, begun: Begun) -> None:
+        asked = partial(self._gone_on if Continuation.TOKENS in self.continuations else self._prefilled, job, begun)
+
+        async def one_token() -> Asked:
+            whole = await asked()
+            body = {key: value for key, value in whole.body.items() if key != "max_completion_tokens"}
+            return replace(whole, body={**body, "max_tokens": 1})
+
+        async with aclosing(self._streamed(job, one_token)) as blocks:
+            async for _ in blocks:
+                """Nobody reads it."""
 
     @property
     def paceable(self) -> bool:
@@ -145,49 +139,58 @@ class LlamaCpp:
         """The process id of the server that we run; None for one that we don't, or while there is none."""
         return self._child.pid if self._child is not None else None
 
-    def _body(self, job: Job) -> dict[str, Any]:
-        """What to ask for, with `logit_bias` as the pairs that llama.cpp takes."""
-        body, bias = streamed(job.body), job.body.get("logit_bias")
-        if not isinstance(bias, dict):
-            return body
+    async def _streamed(
+        self, job: Job, asking: Callable[[], Awaitable[Asked]], snapshot: Snapshot | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The answer to what is asked, in a slot of its own, with the state that was left of it."""
+        link, asked = self._server(), await asking()
+        with link.slots.running(job) as slot:
+            if slot is not None:
+                asked.body["id_slot"] = slot
+            if snapshot is not None:
+                await self._take_up(link, slot, snapshot)
+            async with aclosing(link.api.stream(asked.path, asked.body)) as blocks:
+                async for block in blocks:
+                    if told := self._read(asked, block):
+                        yield told
+
+    async def _take_up(self, link: Link, slot: int | None, snapshot: Snapshot) -> None:
+        if slot is None or link.files is None:
+            raise BackendBusyError(self._settings.id, "has no slot free")
+        await link.files.take_up(slot, snapshot)
+
+    def _read(self, asked: Asked, block: bytes) -> bytes:
         try:
-            return {**body, "logit_bias": [[int(token), value] for token, value in bias.items()]}
-        except ValueError as error:
-            detail = "The keys of 'logit_bias' must be token ids."
-            raise JobRejectedError(self._settings.id, 400, detail, param="logit_bias") from error
+            for reader in asked.readers:
+                block = reader.feed(block)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StreamBrokenError(self._settings.id, "sent an event that can't be understood") from error
+        return block
 
-    async def _with_tools(self, body: dict[str, Any]) -> tuple[dict[str, Any], RequiredCall | PossibleCalls | None]:
-        """What to ask for, and who reads the calls out of the answer where llama.cpp does not."""
-        if body.get("tools"):
-            body = chosen(body, self._settings.id)
-        elif not any(message.get("tool_calls") or message["role"] == "tool" for message in body["messages"]):
-            return body, None
-        if (await self._described()).knows_tools:
-            return body, None
-        tools, choice = body.get("tools") or [], body.get("tool_choice")
-        if not tools or choice == "none":
-            return in_words(body), None
-        names = [tool["function"]["name"] for tool in tools]
-        return in_words(body), RequiredCall() if choice == "required" else PossibleCalls(names)
+    async def _conversation(self, job: Job) -> Asked:
+        return conversation(job, self._settings.id, knows_tools=await self._knows_tools(job))
 
-    def _told(self, calls: RequiredCall | PossibleCalls | None, block: bytes) -> bytes:
-        if calls is None:
-            return block
-        try:
-            return calls.feed(block)
-        except ValueError as error:
-            raise StreamBrokenError(self._settings.id, "sent an event that is no JSON") from error
+    async def _completion(self, job: Job) -> Asked:
+        return completion(job, self._settings.id)
 
-    async def _described(self) -> _Model:
-        """What the server that listens now says of its model: asked once."""
-        if self._model is None and self._root is not None:
-            try:
-                self._model = _model(await self._root.get_json("/props"))
-            except BackendRefusedError as error:
-                if error.status is None:
-                    raise
-                self._model = _Model()
-        return self._model or _Model()
+    async def _prefilled(self, job: Job, begun: Begun) -> Asked:
+        return after_text(job, self._settings.id, begun, knows_tools=await self._knows_tools(job))
+
+    async def _gone_on(self, job: Job, begun: Begun) -> Asked:
+        if not goes_by_ids(job, begun):
+            return await self._prefilled(job, begun)
+        if begun.tokens is None:
+            native = self._server().native
+            ids = [*await native.prompt_ids(job), *await native.ids(begun.text)]
+            begun = replace(begun, tokens=tuple(ids), surplus="")
+        return after_ids(job, self._settings.id, begun)
+
+    async def _knows_tools(self, job: Job) -> bool:
+        return not uses_tools(job.body) or (await self._server().model()).knows_tools
+
+    @property
+    def _tested(self) -> Tested:
+        return self._link.tested if self._link is not None else Tested()
 
     def _configuration(self) -> dict[str, Any]:
         settings = self._settings
@@ -203,27 +206,25 @@ class LlamaCpp:
             "embeddings": settings.embeddings,
         }
 
-    def _server(self) -> Upstream:
+    def _server(self) -> Link:
         """The server as it listens now: a restarted one has another port."""
         if self._child is not None:
             if self._child.ready is None:
                 raise self._child.absence()
             if self._child.ready["url"] != self._url:
-                self._connect(self._child.ready["url"])
-        if self._upstream is None:
+                if self._link is not None:
+                    self._link.disconnect()
+                self._link = self._connected(self._child.ready["url"])
+        if self._link is None:
             raise BackendRefusedError(self._settings.id, "is not started")
-        return self._upstream
+        return self._link
 
-    def _connect(self, url: str) -> None:
-        self._disconnect()
+    def _connected(self, url: str) -> Link:
         self._url = url
-        self._root, self._upstream = self._at(url), self._at(url.rstrip("/") + "/v1")
-
-    def _disconnect(self) -> None:
-        for upstream in (self._root, self._upstream):
-            if upstream is not None:
-                upstream.close()
-        self._root = self._upstream = self._model = None
+        directory = self._resources.scratch if self._settings.url is None else self._settings.slot_directory
+        usable = None if self._settings.embeddings else directory
+        api, native = self._at(url.rstrip("/") + "/v1"), Native(self._at(url))
+        return Link(api, native, usable, self._resources.shelf)
 
     def _at(self, url: str) -> Upstream:
         return Upstream(
@@ -232,13 +233,3 @@ class LlamaCpp:
             headers={"authorization": f"Bearer {self._key}"} if self._key else {},
             connect_seconds=self._settings.timeouts.connect,
         )
-
-
-def _model(props: Any) -> _Model:
-    """Of the answer of GET /props."""
-    said = props if isinstance(props, dict) else {}
-    modalities, template = said.get("modalities"), said.get("chat_template_caps")
-    return _Model(
-        sees=modalities.get("vision") if isinstance(modalities, dict) else None,
-        knows_tools=template.get("supports_tools") is not False if isinstance(template, dict) else True,
-    )

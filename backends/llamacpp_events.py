@@ -31,13 +31,16 @@ class OneCreated:
 
 
 class Legacy:
-    """The completion events with usage in one of its own, and `logprobs` as the old API has them."""
+    """The completion events with usage in one of its own, and `logprobs` as the old API has them where it is wanted.
+
+    `offset` is how many characters of the completion came before.
+    """
 
     __slots__ = ("_logprobs", "_offset")
 
-    def __init__(self, *, logprobs: bool) -> None:
+    def __init__(self, *, logprobs: bool, offset: int = 0) -> None:
         self._logprobs = logprobs
-        self._offset = 0
+        self._offset = offset
 
     def feed(self, block: bytes) -> bytes:
         """Raises ValueError for an event that is none."""
@@ -55,7 +58,7 @@ class Legacy:
         usage = event.pop("usage", None)
         choices = [choice for choice in event.get("choices") or () if isinstance(choice, dict)]
         for choice in choices:
-            if isinstance(choice.get("logprobs"), dict):
+            if self._logprobs and isinstance(choice.get("logprobs"), dict):
                 choice["logprobs"] = legacy_logprobs(choice["logprobs"].get("content") or [], self._offset)
             self._offset += len(choice.get("text") or "")
         events = [event] if choices or not usage else []

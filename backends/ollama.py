@@ -12,12 +12,22 @@ from pydantic import Field
 
 from app.domain.backend import ServedModel
 from app.domain.errors import BackendError, BackendRefusedError, BadRequestError, JobRejectedError
+from app.domain.handoff import Begun, Continuation
 from app.domain.job import Job
 from backends.base import BackendSettings, Resources, Url
+from backends.begun import check_no_thought
 from backends.ollama_context import Contexts, Need, check_fits, need
-from backends.ollama_events import Told, ToldChat, ToldText
+from backends.ollama_events import Told, ToldChat, ToldFurther, ToldText
 from backends.ollama_facts import Facts, facts, seconds
-from backends.ollama_shape import HONOURS, chat_request, complete_request, embed_request, embeddings
+from backends.ollama_shape import (
+    DEGREES,
+    HONOURS,
+    chat_request,
+    complete_request,
+    embed_request,
+    embeddings,
+    render_request,
+)
 from backends.upstream.client import Upstream
 from backends.upstream.lines import stream_lines
 from backends.upstream.refusal import safe
@@ -45,6 +55,8 @@ class Ollama:
     """What it found of each model in the last probe decides how much context a job asks for."""
 
     Settings = OllamaSettings
+    continuations = frozenset({Continuation.PREFILL})
+    keeps_constraints: frozenset[Continuation] = frozenset()  # its `format` begins again with the text that is to come
 
     def __init__(self, settings: OllamaSettings, resources: Resources) -> None:  # noqa: ARG002 (every kind is built alike)
         self.profile = settings.profile(dict(HONOURS))
@@ -83,6 +95,42 @@ class Ollama:
         if told is None:
             raise BackendRefusedError(self.profile.id, "answered with JSON that is no list of embeddings")
         return told
+
+    async def prefill(self, job: Job, begun: Begun) -> AsyncGenerator[bytes, None]:
+        """By /api/generate, with the prompt that /api/chat would make: many templates close the assistant's turn."""
+        check_no_thought(self.profile.id, begun)
+        answer = self._further(job, await self._rendered(job, begun) + begun.text) if begun.text else self.chat(job)
+        async with aclosing(answer) as blocks:
+            async for block in blocks:
+                yield block
+
+    async def warm(self, job: Job, begun: Begun) -> None:
+        """Into the runner's prompt cache, for one token."""
+        async with aclosing(self.prefill(job.with_body(max_tokens=1, max_completion_tokens=None), begun)) as blocks:
+            async for _ in blocks:
+                """Nobody reads it."""
+
+    def _further(self, job: Job, prompt: str) -> AsyncGenerator[bytes, None]:
+        logprobs = (job.body.get("top_logprobs") or 0) if job.body.get("logprobs") else None
+        told = ToldFurther(job.body["model"], int(time.time()))
+        return self._stream("/api/generate", job.with_body(prompt=prompt, logprobs=logprobs), told)
+
+    async def _rendered(self, job: Job, begun: Begun) -> str:
+        """The prompt up to where the assistant begins to speak; it is asked with the context that all of it takes,
+        so that the model is not loaded twice. Raises BackendError.
+        """
+        turn = {"role": "assistant", "content": begun.text}
+        request, wanted = self._request("/api/chat", {**job.body, "messages": [*job.body["messages"], turn]})
+        channels = self._known(job.body["model"]).family in DEGREES
+        if request.get("tools") or request.get("format") or wanted.images or channels:
+            raise JobRejectedError(self.profile.id, 400, "it can go on with plain text alone")
+        self._set_context(request, wanted, 1)
+        answer = await self._upstream.post_json("/api/chat", render_request(request))
+        shown = answer.get("_debug_info") if isinstance(answer, dict) else None
+        rendered = shown.get("rendered_template") if isinstance(shown, dict) else None
+        if not isinstance(rendered, str) or not rendered:
+            raise JobRejectedError(self.profile.id, 400, "it can't say how it renders its prompt")
+        return rendered
 
     async def _stream(self, path: str, job: Job, told: Told) -> AsyncGenerator[bytes, None]:
         """Asks once more with twice the context, should the text take more tokens than texts usually do."""

@@ -95,6 +95,13 @@ class ToldChat(Told):
         }
 
 
+class ToldFurther(ToldChat):
+    """The lines of /api/generate, as those of the chat that they go on with."""
+
+    def _choices(self, line: Line) -> list[dict[str, Any]]:
+        return super()._choices({**line, "message": {"content": line.get("response")}})
+
+
 class ToldText(Told):
     """The lines of /api/generate."""
 

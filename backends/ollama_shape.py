@@ -25,7 +25,7 @@ HONOURS = {
 }
 
 #: Families that know degrees of thinking; for others Ollama takes only yes or no.
-_DEGREES = frozenset({"gptoss", "gpt-oss"})
+DEGREES = frozenset({"gptoss", "gpt-oss"})
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
 Body = Mapping[str, Any]
@@ -56,6 +56,16 @@ def complete_request(body: Body) -> dict[str, Any]:
     alternatives = body.get("logprobs")
     asked = {"logprobs": True, "top_logprobs": alternatives} if alternatives is not None else {}
     return {**_streamed(body), "prompt": prompt, "raw": True, "think": False, **asked}
+
+
+def render_request(request: Body) -> dict[str, Any]:
+    """For /api/chat: not the answer but the prompt, of a request of its own without its last message.
+
+    Servers before 0.11.5 answer all the same, and with one token at most.
+    """
+    shown = {"stream": False, "think": False, "_debug_render_only": True}
+    options = {**request["options"], "num_predict": 1}
+    return {**request, "messages": request["messages"][:-1], "options": options, **shown}
 
 
 def embed_request(body: Body) -> dict[str, Any]:
@@ -133,7 +143,7 @@ def _think(body: Body, family: str) -> Any:
         return body.get("think")
     if effort == "none":
         return False
-    return _EFFORTS.get(effort, "medium") if family in _DEGREES else True
+    return _EFFORTS.get(effort, "medium") if family in DEGREES else True
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:

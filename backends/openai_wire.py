@@ -19,14 +19,20 @@ def streamed(body: Mapping[str, Any]) -> dict[str, Any]:
 
 async def list_models(upstream: Upstream) -> tuple[ServedModel, ...]:
     """GET /models. Raises BackendError."""
+    return tuple(map(served, await listed(upstream)))
+
+
+async def listed(upstream: Upstream) -> list[dict[str, Any]]:
+    """What GET /models says of each model that has a name. Raises BackendError."""
     answer = await upstream.get_json("/models")
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list):
         raise BackendRefusedError(upstream.backend, "did not list its models")
-    return tuple(_model(item) for item in data if isinstance(item, dict) and isinstance(item.get("id"), str))
+    return [item for item in data if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
-def _model(item: Mapping[str, Any]) -> ServedModel:
+def served(item: Mapping[str, Any]) -> ServedModel:
+    """A model as its server lists it."""
     created = item.get("created")
     return ServedModel(
         name=item["id"],

@@ -20,8 +20,10 @@ from pydantic import Field, model_validator
 
 from app.domain.backend import Capability, ServedModel
 from app.domain.errors import BackendRefusedError
+from app.domain.handoff import Begun, Continuation
 from app.domain.job import Job
 from backends.base import BackendSettings, Resources
+from backends.begun import continued
 from backends.openvino_events import CHAT, COMPLETION, Events, Shape
 from backends.openvino_request import of_chat, of_completion, stops
 from backends.workers.jobs import Jobs
@@ -31,6 +33,7 @@ _PROGRAM = Path(__file__).parent / "workers" / "openvino_worker.py"
 _SAMPLING = frozenset(["frequency_penalty", "max_tokens", "presence_penalty", "seed", "stop", "temperature", "top_p"])
 AsRequest = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 _CHAT = _SAMPLING | {"max_completion_tokens", "response_format"}
+_NOTHING = Begun("")
 
 
 class OpenVinoSettings(BackendSettings):
@@ -64,6 +67,8 @@ class OpenVino:
 
     Settings = OpenVinoSettings
     paceable = CAN_END_WITH_PARENT
+    continuations = frozenset({Continuation.PREFILL})
+    keeps_constraints: frozenset[Continuation] = frozenset()  # a schema begins again with the text that is to come
 
     def __init__(self, settings: OpenVinoSettings, resources: Resources) -> None:
         chat = _CHAT if settings.stateful else _CHAT | {"logprobs"}
@@ -94,6 +99,10 @@ class OpenVino:
     def complete(self, job: Job) -> AsyncGenerator[bytes, None]:
         return self._answer(COMPLETION, of_completion, job.body)
 
+    def prefill(self, job: Job, begun: Begun) -> AsyncGenerator[bytes, None]:
+        """The worker leaves the assistant's turn open when it is the last one."""
+        return self._answer(CHAT, of_chat, job.body, begun)
+
     def pace(self, duty: float) -> None:
         self._duty = duty
         if self._jobs is not None:
@@ -105,9 +114,9 @@ class OpenVino:
         return self._jobs.pid if self._jobs is not None else None
 
     async def _answer(
-        self, shape: Shape, as_request: AsRequest, body: Mapping[str, Any]
+        self, shape: Shape, as_request: AsRequest, body: Mapping[str, Any], begun: Begun = _NOTHING
     ) -> AsyncGenerator[bytes, None]:
-        request = as_request(self._settings.id, body)
+        request = as_request(self._settings.id, continued(self._settings.id, body, begun))
         events = Events(shape, self._name, stops(body))
         async with aclosing(self._running().run(request)) as lines:
             async for line in lines:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from app.domain.sse import DONE, encode
+from app.domain.stops import Stops
 
 Choice = dict[str, Any]
 
@@ -41,35 +42,6 @@ _ROLE: Choice = {
 }
 CHAT = Shape("chatcmpl-", "chat.completion.chunk", _chat, (_ROLE,))
 COMPLETION = Shape("cmpl-", "text_completion", _completion)
-
-
-class Stops:
-    """Lets text through up to the first stop string, and keeps back what may become one."""
-
-    def __init__(self, stops: tuple[str, ...]) -> None:
-        self._stops = stops
-        self._kept = ""
-        self.hit = False
-
-    def feed(self, text: str) -> str:
-        text = self._kept + text
-        found = [(place + len(stop), place) for stop in self._stops if (place := text.find(stop)) >= 0]
-        if found:
-            self.hit, self._kept = True, ""
-            return text[: min(found)[1]]  # the first one to be complete, however the text was cut into pieces
-        keep = max((_overlap(text, stop) for stop in self._stops), default=0)
-        self._kept = text[len(text) - keep :]
-        return text[: len(text) - keep]
-
-    def rest(self) -> str:
-        """What was kept back, when nothing more comes."""
-        kept, self._kept = self._kept, ""
-        return kept
-
-
-def _overlap(text: str, stop: str) -> int:
-    """How many characters at the end of the text are the beginning of the stop string."""
-    return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)
 
 
 class Events:

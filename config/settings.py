@@ -191,6 +191,16 @@ class Routing(Frozen):
     )
 
 
+class Handoffs(Frozen):
+    """Moving running answers from one backend to another."""
+
+    max_moves: int = Field(4, ge=0, le=100, description="moves of one answer; 0 lets none move")
+    cooldown_seconds: float = Field(120, ge=0, le=86_400, description="that a zone left for heat is not returned to")
+    max_wait_seconds: float = Field(60, ge=0, le=3600, description="that an answer waits when nothing can take it")
+    max_files: int = Field(16, ge=0, le=1024, description="states of models that may be in memory at once, for moves")
+    max_bytes: int = Field(2 << 30, ge=0, le=1 << 44, description="bytes that they may take together")
+
+
 class Telemetry(Frozen):
     """What is remembered."""
 
@@ -208,6 +218,7 @@ class Settings(BaseSettings):
     zones: tuple[Zone, ...] = Field((), description="what heats as one")
     backends: tuple[dict[str, Any], ...] = Field((), description="what runs models")
     routing: Routing = Field(Routing(), description="choosing a backend")
+    handoff: Handoffs = Field(Handoffs(), description="moving running answers")
     telemetry: Telemetry = Field(Telemetry(), description="what is remembered")
 
     @classmethod

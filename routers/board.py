@@ -110,8 +110,12 @@ class Board:
 
 
 def _mark(record: Record) -> object:
-    """What differs once a record has changed: anything while it runs, then only its energy, which is known late."""
-    return record.describe() if record.outcome == "running" else (record.outcome, record.energy)
+    """What differs once a record has changed: anything while it runs, then its energy and the end of a handoff, which
+    may be known late.
+    """
+    if record.outcome == "running":
+        return record.describe()
+    return record.outcome, record.energy, [handoff.result for handoff in record.handoffs]
 
 
 def _event(name: bytes, content: dict[str, Any]) -> bytes:

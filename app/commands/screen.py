@@ -56,6 +56,12 @@ def _backend(backend: Row) -> tuple[str, ...]:
     )
 
 
+def _way(record: Row) -> str:
+    """Who wrote, and who writes now."""
+    left = [each["from"] for each in record["handoffs"] if each["result"] == "completed" and each["to"] != each["from"]]
+    return " → ".join([*left, record["backend"] or "-"])
+
+
 def _decision(record: Row) -> tuple[str, ...]:
     routes = [route for route in record["routes"] if route["backend"] == (record["backend"] or route["backend"])]
     verdicts = (
@@ -66,7 +72,7 @@ def _decision(record: Row) -> tuple[str, ...]:
     return (
         record["request_id"][-8:],
         record["model_asked"],
-        record["backend"] or "-",
+        _way(record),
         record["outcome"],
         _number(record["seconds"], ".2f"),
         _UNKNOWN

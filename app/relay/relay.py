@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from app.domain.backend import Capability
@@ -10,7 +10,9 @@ from app.domain.decision import Decision, Route
 from app.domain.errors import BackendBusyError, BackendError, BackendRefusedError, JobRejectedError
 from app.domain.job import Job
 from app.relay.answer import Answer
+from app.relay.course import Course
 from app.relay.fan_out import fan_out
+from app.relay.handoff import Mover
 from app.relay.last_resort import last_resort
 from app.relay.stay import Stay
 from app.relay.transcript import with_role
@@ -29,7 +31,7 @@ T = TypeVar("T")
 
 
 class Relay:
-    """One for the gateway; `lanes` by backend id, `meters` by the names that profiles have for them."""
+    """One for each configuration; `lanes` by backend id, `meters` by the names that profiles have for them."""
 
     def __init__(
         self,
@@ -38,18 +40,14 @@ class Relay:
         metrics: Metrics,
         meters: Mapping[str, Meter],
         ledger: Ledger,
-        open_answers: dict[Answer, tuple[Decision, Stay]],
+        mover: Mover,
     ) -> None:
         self._lanes = lanes
         self._watchman = watchman
         self._metrics = metrics
         self._meters = meters
         self._ledger = ledger
-        self._open = open_answers
-
-    def running(self) -> Iterable[tuple[Route, Decision]]:
-        """Where each open answer is, and where it might have been."""
-        return [(answer.route, decision) for answer, (decision, _) in self._open.items()]
+        self.mover = mover
 
     def watch(self) -> Watch:
         """Clocks for the current task; whoever got them must give them to `forget`."""
@@ -64,11 +62,16 @@ class Relay:
         Raises what the last route said: JobRejectedError, RateLimitedError, BackendTimeoutError, BackendRefusedError.
         """
 
+        single = job.choices == 1
+
         async def begin(route: Route, stay: Stay) -> Answer:
-            answer = Answer(route, _blocks(job, route, stay.lane), watch, include_usage=job.include_usage)
+            placed = job.to(route.model)
+            blocks = _blocks(placed, route, stay.lane)
+            answer = Answer(route, blocks, watch, include_usage=job.include_usage, single=single)
             try:
                 while not answer.first:
                     answer.first = await answer.next()
+                answer.check()
                 if job.capability is Capability.CHAT:
                     answer.first = with_role(answer.first)
             except ValueError as error:
@@ -77,22 +80,26 @@ class Relay:
             except BaseException:
                 await answer.aclose()
                 raise
-            watch.started = True
+            watch.started = answer.spoken = True
+            answer.mover = self.mover
+            self.mover.courses[answer] = Course(job, decision, record, stay.lane, stay, placed, rooted=not single)
             return answer
 
         answer, stay = await self._first_that_takes(job, decision, record, watch, begin)
         self._began(answer.route, stay, record)
-        self._open[answer] = decision, stay
         return answer
 
     async def close(self, answer: Answer, record: Record, error: BackendError | None) -> None:
         """Let go of an answer that was read to its end, broke with `error`, or was left by its client."""
-        _, stay = self._open.pop(answer)
         try:
             await answer.aclose()
         finally:
+            course = self.mover.forget(answer)
             record.usage = answer.usage
-            self._ended(stay, record, "broken" if error else "completed" if answer.complete else "left", error)
+            outcome = "broken" if error else "completed" if answer.complete else "left"
+            if course.stay is not None:
+                self._ended(course.stay, record, outcome, error)
+            record.end(outcome, self._watchman.clock(), error.message if error else None)
 
     async def embed(self, job: Job, decision: Decision, record: Record, watch: Watch) -> dict[str, Any]:
         """The whole answer of an embeddings job. Raises as `open` does."""
@@ -103,6 +110,7 @@ class Relay:
             self._began(route, stay, record)
             record.usage = answer.get("usage")
             self._ended(stay, record, "completed", None)
+            record.end("completed", self._watchman.clock())
             return answer
 
         answer, _ = await self._first_that_takes(job, decision, record, watch, begin)
@@ -187,12 +195,12 @@ class Relay:
         lane, now, usage = stay.lane, self._watchman.clock(), record.usage or {}
         if outcome == "completed":
             lane.breaker.succeeded()
-            stay.complete(now, usage.get("completion_tokens"))
+            if not record.handoffs:  # else it is not all its own work
+                stay.complete(now, usage.get("completion_tokens"))
         elif error is not None:
             lane.breaker.failed(now, error.message)
         else:
             lane.breaker.abandoned()
-        record.end(outcome, now, error.message if error else None)
         metrics, name = self._metrics, lane.profile.id
         metrics.answers[name, outcome] += 1
         metrics.prompt_tokens[name] += usage.get("prompt_tokens") or 0
@@ -207,7 +215,6 @@ def _too_hot(lane: Lane) -> BackendBusyError:
 def _blocks(job: Job, route: Route, lane: Lane) -> AsyncGenerator[bytes, None]:
     """The backend's own stream, or several of them as one where it makes only one choice at a time."""
     stream: Callable[[Job], AsyncGenerator[bytes, None]] = getattr(lane.backend, _STREAMS[job.capability])
-    placed = job.to(route.model)
     if job.choices > 1 and "n" not in lane.profile.honours[job.capability]:
-        return fan_out(stream, placed, route.backend)
-    return stream(placed)
+        return fan_out(stream, job, route.backend)
+    return stream(job)

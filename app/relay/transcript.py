@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from app.domain.sse import encode, payloads
 
+#: What every event of an answer says alike.
+HEAD = ("id", "object", "created", "model", "system_fingerprint")
+
 _ROLE = b'"role"'
 _LAST_WORDS_BYTES = 8192
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the events say: the first choice alone, since answers with several don't move.
+
+    `pieces` is how many events had text or reasoning: the best count of tokens there is. `calls` means that a tool call
+    has begun, `in_reasoning` that nothing but reasoning has come. `head` is what of HEAD the first event has.
+    """
+
+    text: str
+    reasoning: str
+    pieces: int
+    calls: bool
+    in_reasoning: bool
+    head: Event
+    finished: bool
 
 
 class Transcript:
@@ -33,6 +57,13 @@ class Transcript:
                 return dict(event["usage"])
         return None
 
+    def written(self) -> Written:
+        """All of it, parsed now. Raises ValueError when some event is none of an answer."""
+        try:
+            return _written(orjson.loads(data) for data in payloads(bytes(self.events)))
+        except (AttributeError, TypeError) as error:  # something is not of the type that the API says
+            raise ValueError("an event is none of an answer") from error
+
 
 def with_role(block: bytes) -> bytes:
     """The first block of a chat answer, with a role at its head.
@@ -47,6 +78,27 @@ def with_role(block: bytes) -> bytes:
         raise ValueError("an event is no object")
     choice = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
     return encode(orjson.dumps({**head, "choices": [choice]})) + block
+
+
+def _written(events: Iterable[Event]) -> Written:
+    head: Event = {}
+    texts: list[str] = []
+    thoughts: list[str] = []
+    pieces = 0
+    calls = finished = False
+    for event in events:
+        head = head or {key: event[key] for key in HEAD if key in event}
+        for choice in event.get("choices") or ():
+            if choice.get("index", 0) != 0:
+                continue
+            delta = choice.get("delta") or {}
+            texts.append(choice.get("text") or delta.get("content") or "")
+            thoughts.append(delta.get("reasoning_content") or delta.get("reasoning") or "")
+            pieces += bool(texts[-1] or thoughts[-1])
+            calls = calls or bool(delta.get("tool_calls") or delta.get("function_call"))
+            finished = finished or bool(choice.get("finish_reason"))
+    text, reasoning = "".join(texts), "".join(thoughts)
+    return Written(text, reasoning, pieces, calls, bool(reasoning) and not text, head, finished)
 
 
 def _parsed(data: bytes) -> Any:

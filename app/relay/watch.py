@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from app.domain.errors import BackendTimeoutError
+from app.domain.errors import BackendError, BackendTimeoutError
 from backends.base import Timeouts
 
 TICK_SECONDS = 0.25
@@ -18,16 +18,18 @@ class Watch:
     """One answer's clocks, all by the same monotonic one.
 
     `waiting_since` is when it began to wait for its backend, None while it doesn't wait (the client reads, say).
+    `task` serves the client; `reader` waits for the backend: the same task, as a rule.
     `on_long` is called once, when the answer outlives a tick; `on_silence` whenever nothing came for too long.
     """
 
     __slots__ = (
         *("backend", "began", "broke_silence_at", "clock", "expired", "left", "on_long", "on_silence"),
-        *("started", "task", "timeouts", "waiting_since"),
+        *("reader", "started", "task", "timeouts", "waiting_since"),
     )
 
     def __init__(self, began: float, task: asyncio.Task[object], clock: Callable[[], float]) -> None:
         self.task = task
+        self.reader: asyncio.Task[object] | asyncio.Task[None] = task
         self.clock = clock
         self.began = began
         self.backend = ""
@@ -35,7 +37,7 @@ class Watch:
         self.started = False
         self.waiting_since: float | None = None
         self.broke_silence_at = 0.0
-        self.expired: BackendTimeoutError | None = None
+        self.expired: BackendError | None = None
         self.left = False
         self.on_long: Callable[[], None] | None = None
         self.on_silence: Callable[[], None] | None = None
@@ -44,6 +46,16 @@ class Watch:
         """Another backend is asked: its own clocks start."""
         self.backend, self.timeouts = backend, timeouts
         self.started, self.expired = False, None
+
+    def go_on(self, backend: str, timeouts: Timeouts) -> None:
+        """Another backend goes on with the answer: it may take as long to begin as between two of its chunks."""
+        self.begin(backend, timeouts)
+        self.started = True
+
+    def hold(self) -> None:
+        """No backend is asked: only silence is broken."""
+        self.timeouts = None
+        self.waiting_since = self.clock()
 
     def out_of_time(self) -> bool:
         """Whether this backend would be too late whatever it did."""
@@ -56,11 +68,15 @@ class Watch:
             on_long()
         late = self._late(now)
         if late is not None and self.expired is None:
-            self.expired = BackendTimeoutError(self.backend, late)
-            self.task.cancel()
+            self.fail(BackendTimeoutError(self.backend, late))
         elif self.on_silence is not None and self._silent(now) >= silence_seconds:
             self.broke_silence_at = now
             self.on_silence()
+
+    def fail(self, error: BackendError) -> None:
+        """Whoever waits for the backend gets this instead."""
+        self.expired = error
+        self.reader.cancel()
 
     async def guard(self, step: Awaitable[T]) -> T:
         """Wait for a step of the backend's. Raises BackendTimeoutError when it took too long."""
@@ -86,7 +102,7 @@ class Watch:
 
     def cause(self, error: asyncio.CancelledError) -> BaseException:
         """Why the task was cancelled: by us, for being late, or by somebody else."""
-        return error if self.expired is None or self.left or self.task.uncancel() else self.expired
+        return error if self.expired is None or self.left or self.reader.uncancel() else self.expired
 
     def _silent(self, now: float) -> float:
         """Seconds since the client last got something."""
@@ -132,6 +148,14 @@ class Watchman:
     def look(self, now: float) -> None:
         for watch in tuple(self._watches):
             watch.look(now, self.silence_seconds)
+
+    def turn_away(self, error: BackendError, now: float, patience_seconds: float) -> None:
+        """Nobody goes on waiting for the beginning of an answer at the error's backend, after so many seconds."""
+        for watch in tuple(self._watches):
+            since = watch.waiting_since
+            waits = watch.backend == error.backend and not watch.started and watch.expired is None
+            if waits and since is not None and now - since >= patience_seconds:
+                watch.fail(error)
 
     def __len__(self) -> int:
         return len(self._watches)

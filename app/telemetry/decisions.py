@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.domain.decision import Decision, Route
+from app.domain.handoff import Handoff
 from app.domain.job import Job
 from app.telemetry.energy import Energy
 
 
 class Record:
-    """One job's story, without its words: filled in as it happens, told only when somebody asks."""
+    """One job's story, without its words: filled in as it happens, told only when somebody asks.
+
+    `backend` and `model` are those that write now, or wrote last.
+    """
 
     __slots__ = (
         "attempts",
@@ -24,6 +28,7 @@ class Record:
         "energy",
         "error",
         "first_chunk_seconds",
+        "handoffs",
         "key_name",
         "line",
         "model",
@@ -51,6 +56,7 @@ class Record:
         self.background = job.background
         self.decision: Decision | None = None
         self.attempts: list[tuple[str, str]] = []
+        self.handoffs: list[Handoff] = []
         self.backend: str | None = None
         self.model: str | None = None
         self.started = started
@@ -94,6 +100,7 @@ class Record:
             "usage": self.usage,
             "energy": describe_energy(self.energy),
             "failed_attempts": [{"backend": backend, "reason": reason} for backend, reason in self.attempts],
+            "handoffs": [describe_handoff(handoff) for handoff in self.handoffs],
             "routes": [describe_route(route) for route in decision.routes] if decision else [],
             "rejected": [describe_route(route) for route in decision.rejected] if decision else [],
         }
@@ -118,6 +125,24 @@ def describe_energy(energy: Energy | None) -> dict[str, Any] | None:
         "joules": _rounded(energy.joules),
         "error_joules": _rounded(energy.error_joules),
         "source": energy.source,
+    }
+
+
+def describe_handoff(handoff: Handoff) -> dict[str, Any]:
+    """One move of the answer; null is unknown, or not yet known."""
+    stall = handoff.stall_seconds
+    return {
+        "reason": handoff.reason,
+        "why": handoff.why,
+        "from": handoff.source,
+        "to": handoff.target,
+        "continuation": handoff.continuation,
+        "at_tokens": handoff.at_tokens,
+        "at_chars": handoff.at_chars,
+        "prepared": handoff.prepared,
+        "stall_ms": None if stall is None else round(stall * 1000, 1),
+        "cache_reused_tokens": handoff.cache_reused_tokens,
+        "result": handoff.result,
     }
 
 

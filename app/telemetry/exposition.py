@@ -82,6 +82,13 @@ def _of_metrics(metrics: Metrics) -> Iterator[Metric]:
         "isotherm_unmetered_answers", "Answers whose energy nobody knows.", ("backend",),
         _keyed(metrics.unmetered_answers),
     )  # fmt: skip
+    yield _counter(
+        "isotherm_handoffs", "Moves of running answers.", ("reason", "continuation", "result"), metrics.handoffs
+    )
+    yield _histogram(
+        "isotherm_handoff_stall_seconds", "From the stop to the next piece.", "continuation", metrics.stall_seconds
+    )
+    yield _counter("isotherm_handoff_state_bytes", "Models' state that moved.", (), {(): metrics.slot_bytes})
 
 
 def _of_lanes(lanes: Iterable[LaneView]) -> Iterator[Metric]:

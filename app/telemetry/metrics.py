@@ -5,8 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 
+from app.domain.handoff import Handoff
+
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _TOKEN_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+_STALL_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class Histogram:
@@ -36,11 +39,16 @@ def _of_tokens() -> Histogram:
     return Histogram(_TOKEN_BOUNDS)
 
 
+def _of_stalls() -> Histogram:
+    return Histogram(_STALL_BOUNDS)
+
+
 class Metrics:
     """Labels are bounded: endpoints, statuses, backends and outcomes, never what a client sent.
 
     `energy_joules` is by backend and source (measured or estimated); `unmetered_answers` are those whose energy nobody
     knows. `relaxed` counts decisions for which a limit gave way, by whose it was.
+    `handoffs` are by reason, continuation and result; `slot_bytes` of models' state were moved with them.
     """
 
     def __init__(self) -> None:
@@ -57,3 +65,13 @@ class Metrics:
         self.workloads: defaultdict[str, int] = defaultdict(int)
         self.energy_joules: defaultdict[tuple[str, str], float] = defaultdict(float)
         self.unmetered_answers: defaultdict[str, int] = defaultdict(int)
+        self.handoffs: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self.stall_seconds: defaultdict[str, Histogram] = defaultdict(_of_stalls)
+        self.slot_bytes = 0
+
+    def handed_off(self, handoff: Handoff) -> None:
+        """Count one that has ended, however it did."""
+        continuation = handoff.continuation or "none"
+        self.handoffs[handoff.reason, continuation, handoff.result] += 1
+        if handoff.stall_seconds is not None:
+            self.stall_seconds[continuation].observe(handoff.stall_seconds)

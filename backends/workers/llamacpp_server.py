@@ -15,6 +15,7 @@ from typing import Any
 
 def main() -> None:
     """Serve until the input ends: that is when the gateway has gone, or wants us to go."""
+    os.umask(0o077)  # what is left of somebody's answer is for nobody else
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever the library prints is no answer
     sys.path.append(str(Path(__file__).parents[2]))  # last, so that it hides nothing: for the file beside this one

@@ -2,6 +2,7 @@
 
 import { make, refill, say, set } from "./dom.js";
 import * as format from "./format.js";
+import { moveLine, moveStory } from "./handoff.js";
 
 const NO_OPINION = "nothing speaks against it";
 
@@ -10,6 +11,7 @@ export class DecisionRow {
   #asked = make("span", { class: "asked" });
   #went = make("span", { class: "went" });
   #outcome = make("span", { class: "outcome" });
+  #moves = make("ul", { class: "moves" });
   #reason = make("p", { class: "reason" });
   #facts = make("p", { class: "facts-line" });
   #more = make("div", { class: "more" });
@@ -19,7 +21,7 @@ export class DecisionRow {
   constructor() {
     const way = make("p", { class: "way" }, this.#asked, make("span", { class: "arrow" }, " → "), this.#went);
     const head = make("div", { class: "decision-head" }, this.#time, way, this.#outcome);
-    this.#details = make("details", {}, make("summary", {}, head, this.#reason, this.#facts), this.#more);
+    this.#details = make("details", {}, make("summary", {}, head, this.#moves, this.#reason, this.#facts), this.#more);
     this.#details.addEventListener("toggle", () => this.#tellMore());
     this.element = make("li", { class: "decision" }, this.#details);
   }
@@ -34,6 +36,7 @@ export class DecisionRow {
     say(this.#went, record.backend ?? (record.outcome === "running" ? "…" : "nowhere"));
     say(this.#outcome, record.outcome);
     set(this.element, "data-outcome", record.outcome);
+    refill(this.#moves, JSON.stringify(record.handoffs), () => record.handoffs.map(moveLine));
     say(this.#reason, reasonOf(record));
     say(this.#facts, factsOf(record).join(" · "));
     this.#tellMore();
@@ -47,7 +50,7 @@ export class DecisionRow {
         paragraph(storyOf(record).join(" · ")),
         record.error && make("p", { class: "error" }, record.error),
         ...list("Failed attempts", record.failed_attempts, attempt),
-        ...list("Handoffs", record.handoffs, entry),
+        ...list("Handoffs", record.handoffs, moveStory),
         ...list("Escalations", record.attempts, entry),
         ...list("Routes, the best first", record.routes, route),
         ...list("Rejected", record.rejected, route),
@@ -111,10 +114,9 @@ function verdict({ rule, reason, penalty, reject }) {
 }
 
 /** Something that a request went through, in its own words. */
-function entry({ from, to, ...facts }) {
-  const way = from && to ? [`${from} → ${to}`] : [];
-  const others = Object.entries(facts).map(([name, value]) => `${name.replaceAll("_", " ")} ${plain(value)}`);
-  return make("li", {}, [...way, ...others].join(" · "));
+function entry(facts) {
+  const told = Object.entries(facts).map(([name, value]) => `${name.replaceAll("_", " ")} ${plain(value)}`);
+  return make("li", {}, told.join(" · "));
 }
 
 const plain = (value) => (value === null ? format.UNKNOWN : typeof value === "object" ? JSON.stringify(value) : value);

@@ -500,10 +500,10 @@ async def test_an_answer_that_began_before_a_reload_is_known_and_paid_for_after_
         old.relay.forget(watch)
         gateway.write(scripted("box", watts=20))
         new = await gateway.lifecycle.reload()
-        assert [route.backend for route, _ in new.relay.running()] == ["box"]
+        assert [route.backend for route, _ in new.relay.mover.running()] == ["box"]
 
         await old.relay.close(answer, record, None)
-        assert list(new.relay.running()) == []
+        assert list(new.relay.mover.running()) == []
         assert record.energy is not None
         assert record.energy.joules is not None
 

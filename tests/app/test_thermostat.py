@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +12,8 @@ from app.domain.backend import Hardware
 from app.domain.decision import Decision, Route
 from app.domain.job import Workload
 from app.domain.thermal import Battery, FanPoints, TripPoints
-from app.relay.relay import Relay
-from app.relay.watch import Watchman
+from app.relay.handoff import Mover
+from app.relay.landing import Landing
 from app.routing.modes import AUTO, MODES, WORKLOADS, AutoRules
 from app.telemetry.energy import MEASURED, Energy, Meter, Share
 from app.telemetry.ledger import Ledger
@@ -26,7 +25,6 @@ from app.thermal.sensor import SensorLostError, Surroundings
 from app.thermal.sensors.simulated import SimulatedSensor, SimulatedSettings
 from app.thermal.watched import WatchedZone, ZonePlan
 from app.thermostat import Regime, Thermostat, carried_over
-from backends.lane import Lane
 from tests.app.builders import lane
 from tests.fakes.clock import FakeClock
 from tests.fakes.sensor import ScriptedSensor, sensor
@@ -40,11 +38,11 @@ def regime(mode: str = "balanced", **facts: Any) -> Regime:
     return Regime(**{"mode": mode, "modes": MODES, "auto": AutoRules(), "workloads": WORKLOADS, **facts})
 
 
-class RunningRelay(Relay):
-    """Carries what it is said to."""
+class RunningMover(Mover):
+    """Knows of the answers that it is said to."""
 
-    def __init__(self, lanes: Mapping[str, Lane], clock: FakeClock) -> None:
-        super().__init__(lanes, Watchman(15, clock), Metrics(), {}, Ledger(), {})
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock, Metrics(), Landing(clock, Metrics(), {}, Ledger()))
         self.carried: list[tuple[Route, Decision]] = []
 
     def running(self) -> list[tuple[Route, Decision]]:
@@ -64,10 +62,10 @@ class House:
             for name, poller in self.pollers.items()
         ]
         self.lanes = {name: lane(name, self.clock, **settings)[0] for name, settings in backends.items()}
-        self.relay = RunningRelay(self.lanes, self.clock)
+        self.mover = RunningMover(self.clock)
         self.meters = {"soc": Meter(), "gpu": Meter(), "backend cloud": Meter()}
         self.thermostat = Thermostat(
-            told or regime(), Monitor(watched, lambda _: False), self.lanes, self.relay, self.meters, self.clock,
+            told or regime(), Monitor(watched, lambda _: False), self.lanes, self.mover, self.meters, self.clock,
             lambda: self.now,
         )  # fmt: skip
 
@@ -197,7 +195,7 @@ async def test_one_that_was_carried_over_is_in_force_from_the_start() -> None:
     old = House(regime("balanced"))
     old.thermostat.choose("quiet")
     new = Thermostat(
-        regime("balanced"), old.thermostat.monitor, old.lanes, old.relay, old.meters, old.clock, mode="quiet"
+        regime("balanced"), old.thermostat.monitor, old.lanes, old.mover, old.meters, old.clock, mode="quiet"
     )
 
     assert (new.mode, new.conditions.mode.name) == ("quiet", "quiet")
@@ -278,13 +276,13 @@ async def test_a_warm_backend_is_slowed_by_its_zone_and_to_the_regimes_least() -
     house = House(regime(least_duty=0.25), max={"zone": "gpu"})
     box = house.lanes["max"]
     route = Route(box.candidate("small", box.models["small"], 0), (), 0.0)
-    house.relay.carried = [(route, Decision((route,)))]
+    house.mover.carried = [(route, Decision((route,)))]
     house.look(gpu={"celsius": 77.5})
     assert box.duty == 0.5
     house.look(gpu={"celsius": 90.0})
     assert box.duty == 0.25
 
-    house.relay.carried = []
+    house.mover.carried = []
     house.look()
     assert box.duty == 1.0
 
@@ -341,7 +339,7 @@ async def test_a_simulated_zone_that_is_set_changes_the_mode_at_once() -> None:
     poller = Poller(SimulatedSensor(settings, Surroundings("soc")), settings, clock)
     watched = WatchedZone(ZonePlan("soc", TripPoints(), FanPoints()), [poller], clock())
     monitor = Monitor([watched], lambda _: False)
-    thermostat = Thermostat(regime(AUTO), monitor, {}, RunningRelay({}, clock), {}, clock, lambda: NOON)
+    thermostat = Thermostat(regime(AUTO), monitor, {}, RunningMover(clock), {}, clock, lambda: NOON)
 
     thermostat.hold("soc", {"celsius": 91.0})
 

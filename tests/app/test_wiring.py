@@ -18,7 +18,6 @@ from app.relay.watch import Watchman
 from app.routing.rule import KINDS as RULES
 from app.telemetry.decisions import Decisions
 from app.telemetry.energy import Share
-from app.telemetry.metrics import Metrics
 from app.thermal.sensor import SensorLostError
 from app.thermal.watched import WatchedZone
 from app.wiring import Parts, build, model_finder, read_backends
@@ -41,7 +40,7 @@ def scripted(name: str, **more: Any) -> dict[str, Any]:
 
 def parts_of_a_house() -> Parts:
     clock = FakeClock()
-    return Parts(Resources(Path, Path()), Watchman(15.0, clock), Metrics(), Decisions(10), clock)
+    return Parts.of(Resources(Path, Path()), Watchman(15.0, clock), Decisions(10), clock)
 
 
 def gateway(told: Settings, previous: Gateway | None = None, parts: Parts | None = None) -> Gateway:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from app.domain.backend import Capability, Hardware, ServedModel
 from app.domain.errors import BackendBusyError, BackendError, BackendRefusedError, JobRejectedError, StreamBrokenError
+from app.domain.handoff import Begun, Continuation
 from app.domain.job import Job
 from app.domain.sse import payloads
 from backends.anthropic import Anthropic, AnthropicSettings
@@ -247,3 +248,44 @@ def test_the_defaults_are_those_of_the_cloud_and_the_key_stays_hidden() -> None:
 def test_a_key_and_a_dated_version_are_needed(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         settings(**wrong)
+
+
+async def test_only_where_the_operator_says_so_is_it_given_the_beginning_of_an_answer() -> None:
+    assert make().continuations == frozenset()
+    assert make(prefill=True).continuations == {Continuation.PREFILL}
+
+
+async def test_the_text_goes_out_without_the_white_space_at_its_end(
+    server: AnthropicServer, backend: Anthropic
+) -> None:
+    server.words = ("a", " \n", "b")
+    assert {"content": "b"} in await further(backend, "a \n", tools=[WEATHER])
+    assert server.requests[0].body["messages"][-1] == {"role": "assistant", "content": [{"type": "text", "text": "a"}]}
+
+
+async def test_a_text_of_nothing_but_white_space_is_not_sent(server: AnthropicServer, backend: Anthropic) -> None:
+    server.words = ("\n", "\n", "b")
+    assert {"content": "\nb"} in await further(backend, "\n")
+    assert [message["role"] for message in server.requests[0].body["messages"]] == ["user"]
+
+
+async def test_white_space_that_was_kept_back_comes_before_a_tool_call(
+    server: AnthropicServer, backend: Anthropic
+) -> None:
+    server.content = [text("\n", "\n"), tool_use("toolu_1", "weather", "{}")]
+    said = await further(backend, "a\n", tools=[WEATHER])
+    assert said[1] == {"content": "\n"}
+    assert "tool_calls" in said[2]
+
+
+async def test_a_model_that_takes_no_beginning_rejects_the_job(server: AnthropicServer, backend: Anthropic) -> None:
+    server.prefills = False
+    with pytest.raises(JobRejectedError, match="prefill"):
+        await further(backend, "a")
+
+
+async def further(backend: Anthropic, written: str, **body: Any) -> list[dict[str, Any]]:
+    """The deltas that the client gets after what is written."""
+    blocks = b"".join([block async for block in backend.prefill(job(**body), Begun(written))])
+    told = [orjson.loads(data)["choices"] for data in payloads(blocks) if data != b"[DONE]"]
+    return [choice["delta"] for choices in told for choice in choices]

@@ -17,7 +17,8 @@ from app.domain.errors import BackendRefusedError, JobRejectedError, StreamBroke
 from app.domain.job import Job
 from app.domain.sse import DONE
 from backends.base import Paces, Resources
-from backends.llamacpp import LlamaCpp, LlamaCppSettings
+from backends.llamacpp import LlamaCpp
+from backends.llamacpp_settings import LlamaCppSettings
 from tests.backends.kinds import build, events, job, stream
 from tests.backends.local_models import local_model
 from tests.backends.running import running
@@ -128,7 +129,15 @@ async def test_a_job_before_the_start_is_refused_at_its_first_step() -> None:
         await anext(answer)
 
 
-@pytest.mark.parametrize("given", [{}, {"model": "a", "url": "http://localhost"}, {"url": "http://box", "threads": 2}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"model": "a", "url": "http://localhost"},
+        {"url": "http://box", "threads": 2},
+        {"model": "a", "slot_directory": "/slots"},
+    ],
+)
 def test_it_runs_a_server_or_uses_one_but_not_both(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         LlamaCppSettings.model_validate({"id": "box", "kind": "llamacpp", **given})

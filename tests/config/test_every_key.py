@@ -16,7 +16,7 @@ from app.thermal.sensor import KINDS as SENSORS
 from app.thermal.sensor import SensorSettings
 from backends.base import KINDS, BackendSettings
 from config.settings import Settings
-from tests.config.proofs import backends, gateway, heat, kinds, sensors
+from tests.config.proofs import backends, gateway, handoff, heat, kinds, sensors
 from tests.config.proofs.proof import Proof
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +47,7 @@ def own_keys(kind: str, kinds: Mapping[str, str], common: type[BaseModel]) -> It
     return keys_of(model, {name for each in classes for name in each.__annotations__} - {"kind"})
 
 
-OF_SETTINGS = {**gateway.PROOFS, **heat.PROOFS}
+OF_SETTINGS = {**gateway.PROOFS, **heat.PROOFS, **handoff.PROOFS}
 ALL: dict[str, Proof] = {
     **OF_SETTINGS,
     **{f"backends.{key}": proof for key, proof in backends.PROOFS.items()},

@@ -78,6 +78,11 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     [
         {"sever": {}},
         {"telemetry": {"decisions": 0}},
+        {"handoff": {"max_moves": -1}},
+        {"handoff": {"cooldown_seconds": -1}},
+        {"handoff": {"max_wait_seconds": float("inf")}},
+        {"handoff": {"max_files": -1}},
+        {"handoff": {"max_bytes": -1}},
         {"routing": {"aliases": {"auto": []}}},
         {"routing": {"aliases": {"auto": [""]}}},
         {"zones": [{"id": ""}]},

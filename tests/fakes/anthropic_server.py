@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from tests.fakes.answers import Answer, Json, Stream
-from tests.fakes.model_server import WORDS, Handler, ModelServer
+from tests.fakes.model_server import WORDS, Handler, ModelServer, rest_of
 from tests.fakes.wire import Request
 
 _REQUIRED = frozenset({"max_tokens", "messages", "model"})
@@ -81,7 +81,12 @@ def error(kind: str, message: str) -> dict[str, Any]:
 
 
 class AnthropicServer(ModelServer):
-    """Its base URL is `url` with /v1. `content` is its answer when that is not just words, `listed` its models."""
+    """Its base URL is `url` with /v1. `content` is its answer when that is not just words, `listed` its models.
+
+    It goes on with an assistant's turn at the end, as Claude up to 4.5 does, unless `prefills` is false.
+    """
+
+    prefills = True
 
     def __init__(self, words: Sequence[str] = WORDS, api_key: str | None = None) -> None:
         super().__init__(words, api_key)
@@ -92,7 +97,7 @@ class AnthropicServer(ModelServer):
         return {("GET", "/v1/models"): self.models, ("POST", "/v1/messages"): self.messages}
 
     def pieces(self, request: Request) -> list[bytes]:
-        content = [text(*self.words)] if self.content is None else self.content
+        content = [text(*self._said(request.body))] if self.content is None else self.content
         stop_reason = _STOP_REASONS[self.finish_reason]
         return [wire(event) for event in events(content, stop_reason=stop_reason, model=self.model)]
 
@@ -103,8 +108,24 @@ class AnthropicServer(ModelServer):
         return request.headers.get("x-api-key") == self.api_key
 
     def messages(self, request: Request) -> Answer:
-        fault = _fault(request.body, request.headers.get("anthropic-version"))
+        fault = _fault(request.body, request.headers.get("anthropic-version")) or self._ending_fault(request.body)
         return Json(self.error(fault), status=400) if fault else Stream(self.pieces(request), self.stream_type)
+
+    def _said(self, body: Mapping[str, Any]) -> list[str]:
+        last = body["messages"][-1]
+        given = "".join(block["text"] for block in last["content"]) if last["role"] == "assistant" else ""
+        return rest_of(self.words, given)[: body["max_tokens"]]
+
+    def _ending_fault(self, body: Mapping[str, Any]) -> str:
+        last = body["messages"][-1]
+        if last["role"] != "assistant":
+            return ""
+        if not self.prefills:
+            return "This model does not support assistant message prefill."
+        if body.get("thinking", {}).get("type") == "enabled":
+            return "When `thinking` is enabled, a final `assistant` message must start with a thinking block"
+        text = last["content"][-1].get("text", "")
+        return "messages: final assistant content cannot end with trailing whitespace" if text != text.rstrip() else ""
 
     def models(self, request: Request) -> Answer:
         query = parse_qs(urlsplit(request.path).query)

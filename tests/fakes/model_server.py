@@ -52,3 +52,14 @@ class ModelServer(HttpServer, ABC):
     def knows(self, request: Request) -> bool:
         """Whether the request shows the key."""
         return request.headers.get("authorization") == f"Bearer {self.api_key}"
+
+
+def rest_of(words: Sequence[str], given: str) -> list[str]:
+    """What is left of an answer after its beginning; all of it after anything else."""
+    if not "".join(words).startswith(given):
+        return list(words)
+    left = []
+    for word in words:
+        left.append(word[len(given) :])
+        given = given[len(word) :]
+    return [word for word in left if word]

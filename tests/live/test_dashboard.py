@@ -12,6 +12,7 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from app.domain.errors import BackendRefusedError
+from app.domain.handoff import Continuation, Handoff, Reason
 from app.telemetry.decisions import Record
 from tests.app.builders import delta, job, usage_event
 from tests.fakes.backend import KIND, ScriptedBackend
@@ -175,16 +176,69 @@ async def test_what_a_request_went_through_is_told_where_it_went_through_somethi
         return row.element.innerText;
     }"""
     record = Record(job(), 0.0).describe()
-    handoffs = [{"from": "card", "to": "chip", "reason": "heat", "lost_tokens": 0, "score": None}]
-    story = {**record, "at": 0, "handoffs": handoffs, "attempts": [{"model": "small", "confidence": 0.4}]}
+    story = {**record, "at": 0, "attempts": [{"model": "small", "confidence": 0.4, "score": None}]}
 
     told = await dashboard.page.evaluate(show, story)
     plain = await dashboard.page.evaluate(show, {**record, "at": 0})
 
-    assert "card → chip · reason heat · lost tokens 0 · score unknown" in told
-    assert "model small · confidence 0.4" in told
-    assert "Handoffs" not in plain
+    assert "model small · confidence 0.4 · score unknown" in told
     assert "Escalations" not in plain
+
+
+async def test_a_move_of_a_running_answer_is_seen_as_it_happens(dashboard: Dashboard, gateway: RunningGateway) -> None:
+    record = Record(job(), gateway.gateway.clock())
+    record.backend = "gpu"
+    gateway.gateway.decisions.add(record)
+    moves, went = decisions(dashboard).locator(".moves li"), decisions(dashboard).locator(".went")
+    await expect(went).to_have_text("gpu")
+    await expect(moves).to_have_count(0)
+
+    move = Handoff(Reason.HEAT, "zone 'card' is critical", "gpu")
+    record.handoffs.append(move)
+    await expect(moves).to_have_text(["gpu → … heat · running"])
+    move.target, move.continuation = "cpu", Continuation.KV
+    await expect(moves).to_have_text(["gpu → cpu heat · kv · running"])
+    move.stall_seconds, move.result, record.backend = 0.0413, "completed", "cpu"
+    await expect(moves).to_have_text(["gpu → cpu heat · kv · 41.3 ms stall"])
+    await expect(went).to_have_text("cpu")
+
+
+async def test_all_that_is_known_of_each_handoff_is_told_on_request(
+    dashboard: Dashboard, gateway: RunningGateway
+) -> None:
+    moved(gateway, "gpu", "cpu")
+    row = decisions(dashboard)
+    await row.locator("summary").click()
+
+    await expect(row.locator(".moves li")).to_have_text(
+        [
+            "gpu → cpu heat · kv · 41.3 ms stall",
+            "cpu heat · wait · 12.0 s stall",
+            "cpu → nowhere fault · failed",
+            "cpu → … heat · running",
+        ]
+    )
+    facts = row.locator(".more li", has=dashboard.page.locator("dl"))
+    await expect(facts.locator(".name")).to_have_text(["gpu → cpu", "cpu", "cpu → nowhere", "cpu → …"])
+    await expect(facts.nth(0).locator("dd")).to_have_text(
+        ["heat: too hot", "kv, prepared", "57 tokens, 231 characters", "41.3 ms", "0 tokens", "completed"]
+    )
+    await expect(facts.nth(2).locator("dd")).to_have_text(
+        ["fault: it broke off", "unknown", "0 tokens, 0 characters", "unknown", "unknown", "failed"]
+    )
+
+
+def moved(gateway: RunningGateway, source: str, target: str) -> None:
+    """A decision whose answer has seen every kind of handoff."""
+    record = Record(job(request_id="moved"), gateway.gateway.clock())
+    record.backend = target
+    record.handoffs += [
+        Handoff(Reason.HEAT, "too hot", source, target, Continuation.KV, 57, 231, True, 0.0413, 0, "completed"),
+        Handoff(Reason.HEAT, "all are hot", target, target, Continuation.WAIT, 60, 240, False, 12.0, 0, "completed"),
+        Handoff(Reason.FAULT, "it broke off", target, result="failed"),
+        Handoff(Reason.HEAT, "too hot", target),
+    ]
+    gateway.gateway.decisions.add(record)
 
 
 async def test_a_name_that_is_markup_is_shown_as_it_is_written(dashboard: Dashboard, gateway: RunningGateway) -> None:
@@ -318,8 +372,10 @@ async def test_it_is_never_wider_than_its_window(browser: Browser, width: int) -
         opened(browser, gateway.url, viewport={"width": width, "height": 800}) as dashboard,
     ):
         await gateway.post(CHAT, model=f"a-name-that-has-no-place-to-be-broken-{'x' * 60}")
-        await expect(decisions(dashboard)).to_have_count(1)
-        await decisions(dashboard).locator("summary").click()
+        moved(gateway, "a" * 64, "b" * 64)
+        await expect(decisions(dashboard)).to_have_count(2)
+        for row in await decisions(dashboard).locator("summary").all():
+            await row.click()
 
         assert await dashboard.width_beyond() <= 0
 
@@ -329,8 +385,10 @@ async def test_every_text_can_be_read_in_either_scheme(browser: Browser, gateway
     async with opened(browser, gateway.url, color_scheme=scheme) as dashboard:
         await gateway.post(CHAT)
         await gateway.post(CHAT, model=MARKUP)
-        await expect(decisions(dashboard)).to_have_count(2)
-        await decisions(dashboard).first.locator("summary").click()
+        moved(gateway, "gpu", "cpu")
+        await expect(decisions(dashboard)).to_have_count(3)
+        for row in await decisions(dashboard).locator("summary").all():
+            await row.click()
         for celsius, state in ((40, "nominal"), (75, "warning"), (90, "critical"), (99, "shutdown")):
             await gateway.client.put("/admin/zones/gpu", json={"celsius": celsius})
             await expect(zone(dashboard, "gpu").locator(".state-word")).to_have_text(state)

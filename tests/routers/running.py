@@ -182,7 +182,8 @@ def head(path: str, *lines: str, method: str = "POST") -> bytes:
 
 @asynccontextmanager
 async def running(*backends: Mapping[str, Any], settled: bool = True, **sections: Any) -> AsyncIterator[RunningGateway]:
-    """A gateway with these backends; `sections` are the others of the configuration."""
+    """A gateway with these backends; `sections` are the others of the configuration. No answer moves, by default."""
+    sections.setdefault("handoff", {"max_moves": 0})
     server = {"port": 0, **sections.pop("server", {})}
     settings = Settings(server=server, backends=backends, **sections)
     async with serving(settings, settled=settled) as gateway:

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from app.domain.errors import RateLimitedError
+from app.domain.handoff import Handoff, Reason
 from app.gateway import Gateway
 from app.telemetry.decisions import Record
 from app.telemetry.energy import Energy
@@ -134,6 +135,34 @@ async def test_whatever_happens_to_a_running_request_is_told(house: House) -> No
     assert [len(each) for each in told] == [1, 0, 1, 0, 1, 0]
     assert [each[0]["outcome"] for each in told[::2]] == ["running", "running", "completed"]
     assert told[2][0]["backend"] == "box"
+
+
+async def test_a_handoff_is_told_when_it_begins_and_when_it_ends(house: House) -> None:
+    record, move = house.decide("a"), Handoff(Reason.HEAT, "too hot", "gpu")
+    told = [house.tick()]
+    record.handoffs.append(move)
+    told += [house.tick(), house.tick()]
+    move.target, move.result = "cpu", "completed"
+    told += [house.tick(), house.tick()]
+
+    assert [[move["result"] for each in tick for move in each["handoffs"]] for tick in told] == [
+        [],
+        ["running"],
+        [],
+        ["completed"],
+        [],
+    ]
+    assert told[3][0]["handoffs"][0]["to"] == "cpu"
+
+
+async def test_a_handoff_that_ends_after_its_answer_is_told_late(house: House) -> None:
+    record, move = house.decide("a"), Handoff(Reason.FAULT, "it broke off", "gpu")
+    record.handoffs.append(move)
+    record.end("left", 1.0)
+    house.tick()
+    move.result = "failed"
+
+    assert [each["handoffs"][0]["result"] for each in house.tick()] == ["failed"]
 
 
 async def test_energy_that_is_known_late_is_told_late(house: House) -> None:

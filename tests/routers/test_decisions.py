@@ -61,13 +61,17 @@ async def test_a_request_that_nobody_could_take_is_remembered_too(gateway: Runni
     assert "does not exist" in record["error"]
 
 
-async def test_a_broken_answer_is_remembered_with_its_reason(gateway: RunningGateway, upstream: OpenAiServer) -> None:
-    upstream.script = lambda request: Stream([*upstream.pieces(request)[:2], RESET], apart=True)
-    await gateway.post(CHAT, headers={"X-Request-ID": "broken"}, stream=True)
-    record = await find(gateway, "broken")
+async def test_a_broken_answer_is_remembered_with_its_reason(upstream: OpenAiServer) -> None:
+    async with running(backend("openai", upstream), handoff={"max_wait_seconds": 0}) as gateway:
+        upstream.script = lambda request: Stream([*upstream.pieces(request)[:2], RESET], apart=True)
+        await gateway.post(CHAT, headers={"X-Request-ID": "broken"}, stream=True)
+        record = await find(gateway, "broken")
 
     assert record["outcome"] == "broken"
     assert "broke off" in record["error"]
+    (handoff,) = record["handoffs"]
+    assert (handoff["reason"], handoff["from"], handoff["to"]) == ("fault", "box", None)
+    assert (handoff["continuation"], handoff["result"]) == (None, "failed")
 
 
 async def test_an_answer_that_its_client_left_is_remembered_as_left(

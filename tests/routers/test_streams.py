@@ -183,14 +183,15 @@ async def test_a_broken_answer_is_an_error_for_whoever_did_not_ask_for_a_stream(
         assert response.json()["error"]["code"] == "backend_failed"
 
 
-async def test_an_error_after_the_finish_reason_is_still_an_error(
+async def test_an_error_after_the_finish_reason_takes_nothing_back(
     gateway: RunningGateway, upstream: OpenAiServer
 ) -> None:
     error = event({"error": {"message": "lost", "type": "server_error"}})
     upstream.script = lambda _: Stream([chunk({"role": "assistant"}), chunk({}, "stop"), error, DONE], apart=True)
     answer = await gateway.stream(CHAT)
 
-    assert answer.error is not None
+    assert answer.error is None
+    assert answer.finish_reasons == ["stop"]
 
 
 async def test_an_answer_is_whole_without_done_when_it_had_its_finish_reason(

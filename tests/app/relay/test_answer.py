@@ -134,6 +134,7 @@ async def test_an_answer_without_a_finish_reason_is_broken_however_it_ends(endin
 
 async def test_done_in_the_middle_of_a_block_does_not_slip_through() -> None:
     told = answer(delta("Hi") + DONE + delta(" there"))
+    assert await told.next() == delta("Hi")
 
     with pytest.raises(StreamBrokenError):
         await told.next()
@@ -161,12 +162,39 @@ async def test_a_complete_answer_is_one_object_with_its_usage() -> None:
     assert whole["usage"] == USAGE
 
 
-async def test_an_answer_with_garbage_in_the_middle_is_no_whole_one() -> None:
-    told = answer(delta("Hi"), encode(b"not JSON"), STOP, DONE)
+async def test_garbage_in_the_middle_breaks_the_answer_after_what_came_before_it() -> None:
+    told = answer(delta("Hi") + encode(b"not JSON") + STOP + DONE)
+    assert await told.next() == delta("Hi")
+
+    with pytest.raises(StreamBrokenError, match="backend 'box'"):
+        await told.next()
+
+
+async def test_an_answer_with_an_event_of_another_shape_is_no_whole_one() -> None:
+    told = answer(encode(b'{"choices": [7]}'), STOP, DONE)
     await read(told)
 
     with pytest.raises(StreamBrokenError, match="backend 'box'"):
         told.whole()
+
+
+async def test_a_second_role_and_words_after_the_end_are_left_out() -> None:
+    again = delta("", role="assistant")
+    told = answer(delta("Hi"), again, delta(" there", role="assistant"), STOP, delta("more"), DONE)
+    told.spoken = True
+
+    assert await read(told) == delta("Hi") + delta(" there") + STOP + DONE
+
+
+async def test_a_fault_after_the_finish_reason_is_none() -> None:
+    async def broken() -> AsyncGenerator[bytes, None]:
+        yield delta("Hi")
+        yield STOP
+        raise StreamBrokenError("box", "broke off")
+
+    told = Answer(Route(candidate(), (), 0.0), broken(), Watchman(15.0, FakeClock()).watch(), include_usage=False)
+
+    assert await read(told) == delta("Hi") + STOP + DONE
 
 
 async def test_closing_closes_the_backends_stream() -> None:

@@ -22,6 +22,9 @@ from app.domain.sse import DONE, encode
 from app.domain.thermal import Reading
 from app.relay.answer import Answer
 from app.relay.collect import collect
+from app.relay.destinations import Limits, Surroundings
+from app.relay.handoff import Mover
+from app.relay.landing import Landing
 from app.relay.relay import Relay
 from app.relay.watch import Watch, Watchman
 from app.telemetry.decisions import Record
@@ -55,7 +58,10 @@ class Bench:
             backend.script = lambda _, script=script: script  # type: ignore[misc]
             self.lanes[name], self.backends[name] = made, backend
         self.meters = {made.profile.meter: Meter() for made in self.lanes.values()}
-        self.relay = Relay(self.lanes, self.watchman, self.metrics, self.meters, Ledger(), {})
+        ledger = Ledger()
+        self.mover = Mover(self.clock, self.metrics, Landing(self.clock, self.metrics, self.meters, ledger))
+        self.mover.around = Surroundings(self.lanes, lambda _: self.decision, dict, Limits(max_moves=0))
+        self.relay = Relay(self.lanes, self.watchman, self.metrics, self.meters, ledger, self.mover)
         self.record = Record(job(), self.clock())
 
     @property
@@ -305,13 +311,14 @@ async def test_a_job_beside_the_one_that_is_on_trial_does_not_end_the_trial() ->
 
 async def test_open_answers_are_known_with_their_decisions_until_they_are_closed() -> None:
     bench = Bench(GOOD, GOOD)
+    bench.mover.around = Surroundings(bench.lanes, lambda _: bench.decision, dict)
     answer = await bench.open()
-    (running,) = bench.relay.running()
+    (running,) = bench.mover.running()
     assert (running[0].backend, [route.backend for route in running[1].routes]) == ("a", ["a", "b"])
 
     await bench.relay.close(answer, bench.record, None)
 
-    assert list(bench.relay.running()) == []
+    assert list(bench.mover.running()) == []
 
 
 async def test_an_answer_that_breaks_is_paid_for_too() -> None:

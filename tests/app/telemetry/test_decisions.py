@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.decision import Decision, Precedence, Route, Verdict
+from app.domain.handoff import Continuation, Handoff, Reason
 from app.domain.job import Priority, Workload
 from app.telemetry.decisions import Decisions, Record
 from app.telemetry.energy import Energy
@@ -47,6 +48,7 @@ def test_a_job_that_runs_is_told_with_what_is_known_of_it() -> None:
         "usage": None,
         "energy": None,
         "failed_attempts": [],
+        "handoffs": [],
         "routes": [],
         "rejected": [],
     }
@@ -93,6 +95,44 @@ def test_a_line_is_told_with_what_was_expected_of_it_and_how_it_was() -> None:
     one.line, one.waited_seconds = (3, None), 1.23456
 
     assert one.describe()["queue"] == {"ahead": 3, "estimated_wait_seconds": None, "waited_seconds": 1.2346}
+
+
+def test_a_handoff_is_told_from_its_beginning_to_its_end() -> None:
+    one, move = record(), Handoff(Reason.HEAT, "zone 'card' is critical", "gpu")
+    one.handoffs.append(move)
+    begun = orjson.loads(orjson.dumps(one.describe()))["handoffs"]
+    move.target, move.continuation, move.prepared, move.result = "cpu", Continuation.KV, True, "completed"
+    move.at_tokens, move.at_chars, move.stall_seconds, move.cache_reused_tokens = 40, 163, 0.0412567, 52
+    ended = orjson.loads(orjson.dumps(one.describe()))["handoffs"]
+
+    assert begun == [
+        {
+            "reason": "heat",
+            "why": "zone 'card' is critical",
+            "from": "gpu",
+            "to": None,
+            "continuation": None,
+            "at_tokens": 0,
+            "at_chars": 0,
+            "prepared": False,
+            "stall_ms": None,
+            "cache_reused_tokens": None,
+            "result": "running",
+        }
+    ]
+    assert ended == [
+        {
+            **begun[0],
+            "to": "cpu",
+            "continuation": "kv",
+            "at_tokens": 40,
+            "at_chars": 163,
+            "prepared": True,
+            "stall_ms": 41.3,
+            "cache_reused_tokens": 52,
+            "result": "completed",
+        }
+    ]
 
 
 def test_energy_is_told_with_its_error_and_where_it_comes_from_and_unknown_is_null() -> None:

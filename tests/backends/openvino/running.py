@@ -12,6 +12,7 @@ import orjson
 
 from app.domain.backend import Capability
 from app.domain.errors import BackendRefusedError
+from app.domain.handoff import Begun
 from app.domain.job import Job
 from app.domain.sse import payloads
 from backends.base import Resources
@@ -66,9 +67,10 @@ def says(order: str, **body: Any) -> Job:
     return job(messages=[{"role": "user", "content": order + "|"}], **body)
 
 
-async def tell(backend: OpenVino, wanted: Job) -> Told:
+async def tell(backend: OpenVino, wanted: Job, begun: Begun | None = None) -> Told:
+    """The answer; with `begun`, what comes after that."""
     answer = backend.complete if wanted.capability is Capability.COMPLETE else backend.chat
-    async with aclosing(answer(wanted)) as blocks:
+    async with aclosing(answer(wanted) if begun is None else backend.prefill(wanted, begun)) as blocks:
         found = payloads(b"".join([block async for block in blocks]))
     return Told([orjson.loads(data) for data in found[:-1]], found[-1])
 

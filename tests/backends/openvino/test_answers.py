@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from app.domain.backend import Capability
 from app.domain.errors import BackendRefusedError, JobRejectedError
+from app.domain.handoff import Begun, Continuation
 from app.domain.job import Job
+from backends.base import Continues, Warms
 from tests.backends.openvino.running import STORY, job, logprobs, make, says, settings, tell
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +57,42 @@ async def test_the_template_sees_plain_texts_and_known_roles(stand_in: Path, sta
     ]
     told = await tell(backend, job(messages=messages))
     assert told.text == "<system>be kind<user>echo:|ab<assistant>so far"
+
+
+def test_it_goes_on_with_a_text_and_keeps_no_constraint(tmp_path: Path) -> None:
+    backend = make(tmp_path, tmp_path)
+    assert isinstance(backend, Continues)
+    assert not isinstance(backend, Warms)
+    assert backend.continuations == {Continuation.PREFILL}
+    assert not backend.keeps_constraints
+
+
+async def test_an_answer_that_is_cut_anywhere_goes_on_to_the_same_whole(
+    stand_in: Path, batching: bool, start: Callable[..., Any]
+) -> None:
+    backend, whole = await start(stand_in, batching=batching), "Grüße aus\n\n 日本 🙂 ! "
+    for place in range(len(whole) + 1):
+        told = await tell(backend, says("say:" + whole, logprobs=batching), Begun(whole[:place]))
+        assert whole[:place] + told.text == whole
+        assert told.usage["completion_tokens"] == len(whole[place:].encode()) + 1
+        assert [choice["delta"].get("role") for choice in told.choices].count("assistant") == 1
+        if batching:
+            assert "".join(entry["token"] for entry in logprobs(told)) == whole[place:]
+
+
+async def test_the_middle_of_a_thought_is_refused(stand_in: Path, start: Callable[..., Any]) -> None:
+    backend = await start(stand_in)
+    with pytest.raises(JobRejectedError, match="thought"):
+        await tell(backend, says("say:Hm"), Begun("", reasoning="Hm"))
+
+
+async def test_what_the_caller_had_the_assistant_begin_with_stays_before_the_text(
+    stand_in: Path, start: Callable[..., Any]
+) -> None:
+    backend = await start(stand_in)
+    asked = [{"role": "user", "content": "echo:|"}, {"role": "assistant", "content": "so "}]
+    told = await tell(backend, job(messages=asked), Begun("far"))
+    assert told.text == "<user>echo:|<assistant>so far"
 
 
 @pytest.mark.parametrize(

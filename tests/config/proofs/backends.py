@@ -193,7 +193,7 @@ async def connect(value: float) -> str:
 async def after_ten_seconds_of_silence(*, begun: bool, **timeouts: float) -> str:
     """What becomes of an answer whose backend says nothing (more) for ten seconds."""
     clock = FakeClock()
-    made, watchman = gateway(clock, backends=[scripted(timeouts=timeouts)])
+    made, watchman = gateway(clock, backends=[scripted(timeouts=timeouts)], handoff={"max_moves": 0})
     asked = job()
     script_of(made.lanes["box"]).script = lambda _: [
         *([delta("Hi", role="assistant")] if begun else []),

@@ -24,11 +24,15 @@ BIG, SMALL = {"hardware": "igpu", "watts": 50}, {"hardware": "cpu", "watts": 10}
 class House:
     """Backends big and small, of which big heats the zone gpu; everything stands still until a test says so."""
 
-    def __init__(self, *, zone: dict[str, Any] | None = None, **routing: Any) -> None:
+    def __init__(
+        self, *, zone: dict[str, Any] | None = None, handoff: dict[str, Any] | None = None, **routing: Any
+    ) -> None:
         self.clock = FakeClock()
         zones = [{"id": "gpu", "sensor": SENSOR, **(zone or {})}]
         backends = [scripted("big", zone="gpu", **BIG), scripted("small", **SMALL)]
-        self.gateway, self.watchman = gateway(self.clock, zones=zones, backends=backends, routing=routing)
+        self.gateway, self.watchman = gateway(
+            self.clock, zones=zones, backends=backends, routing=routing, handoff=handoff or {}
+        )
 
     def measure(self, **says: Any) -> Zone:
         """The zone, when its sensors say that."""

@@ -21,6 +21,7 @@ from tests.config.proofs.proof import Proof
 from tests.fakes.answers import Json
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_server import HttpServer
+from tests.fakes.llamacpp_server import LlamaCppServer
 from tests.fakes.wire import Request
 
 Observe = Callable[[Any], Awaitable[Any]]
@@ -119,8 +120,29 @@ async def anthropic_hardware(value: str | None) -> Hardware:
     return hardware
 
 
+async def openai_continuations(value: str) -> list[str]:
+    """Of a server that names nobody it knows as the owner of its models."""
+    return sorted(make("openai", url="http://localhost", continues=value).continuations)
+
+
+async def anthropic_continuations(value: bool) -> list[str]:
+    return sorted(make("anthropic", api_key="sk-secret", prefill=value).continuations)
+
+
 async def llamacpp_capabilities(value: bool) -> list[str]:
     return sorted(make("llamacpp", model="tiny", embeddings=value).profile.honours)
+
+
+async def names_a_slot(value: str | None) -> bool:
+    """Whether llama.cpp is told which slot to use."""
+    async with LlamaCppServer() as server:
+        backend = make("llamacpp", url=server.url, slot_directory=value)
+        await backend.start()
+        await backend.probe()
+        async for _ in backend.chat(job(Capability.CHAT)):
+            """Only the request counts."""
+        await backend.stop()
+    return "id_slot" in server.requests[-1].body
 
 
 async def can_be_cut(value: bool | None) -> list[str]:
@@ -149,6 +171,10 @@ PROOFS: dict[str, dict[str, Proof]] = {
         "api_key": Proof(
             header_of("openai", "api_key", "authorization"), [("one", "Bearer one"), ("two", "Bearer two")]
         ),
+        "continues": Proof(
+            openai_continuations,
+            [("auto", []), ("continue_final_message", ["prefill"]), ("prefix", ["prefill"]), ("none", [])],
+        ),
     },
     "anthropic": {
         "hardware": Proof(anthropic_hardware, [(None, Hardware.CLOUD), ("nvidia", Hardware.NVIDIA)]),
@@ -159,6 +185,7 @@ PROOFS: dict[str, dict[str, Proof]] = {
             [("2023-06-01", "2023-06-01"), ("2026-10-21", "2026-10-21")],
         ),
         "default_max_tokens": Proof(body_of("anthropic", "default_max_tokens", "max_tokens"), [(None, 4096), (99, 99)]),
+        "prefill": Proof(anthropic_continuations, [(False, []), (True, ["prefill"])]),
     },
     "ollama": {
         "url": Proof(path_of("ollama"), [("", "/api/chat"), ("/proxied", "/proxied/api/chat")]),
@@ -170,6 +197,7 @@ PROOFS: dict[str, dict[str, Proof]] = {
         "api_key": Proof(
             header_of("llamacpp", "api_key", "authorization"), [("one", "Bearer one"), ("two", "Bearer two")]
         ),
+        "slot_directory": Proof(names_a_slot, [(None, False), ("/slots", True)]),
         "threads": Proof(told_llamacpp("threads", "threads", model="tiny"), [(1, 1), (3, 3)]),
         "embeddings": Proof(llamacpp_capabilities, [(False, ["chat", "complete"]), (True, ["embed"])]),
         "concurrency": Proof(told_llamacpp("concurrency", "slots", model="tiny"), [(1, 1), (3, 3)]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,17 +11,17 @@ from typing import Any
 
 import httpx
 
+from app.domain.job import Job
 from app.gateway import Gateway
 from app.main import create_app
 from app.relay.watch import Watchman
 from app.telemetry.decisions import Decisions
-from app.telemetry.metrics import Metrics
-from app.wiring import Parts, build
+from app.wiring import Parts, build, surroundings
 from backends.base import Resources
 from backends.lane import Lane
 from config.settings import Settings
 from tests.app.builders import delta
-from tests.fakes.backend import KIND, ScriptedBackend
+from tests.fakes.backend import KIND, Script, ScriptedBackend
 from tests.fakes.clock import FakeClock
 
 CHAT = "/v1/chat/completions"
@@ -37,6 +37,10 @@ class Proof:
     cases: Sequence[tuple[Any, Any]]
 
 
+def say_hi(_: Job) -> Iterable[bytes]:
+    return [delta("Hi", role="assistant"), delta(finish_reason="stop")]
+
+
 def scripted(name: str = "box", **more: Any) -> dict[str, Any]:
     return {"id": name, "kind": KIND, **more}
 
@@ -45,11 +49,12 @@ def gateway(clock: FakeClock | None = None, **tree: Any) -> tuple[Gateway, Watch
     """A gateway that is not started, with every backend well, at noon."""
     clock = clock or FakeClock()
     watchman = Watchman(15.0, clock)
-    parts = Parts(Resources(Path, Path()), watchman, Metrics(), Decisions(10), clock, local_time=lambda: NOON)
+    parts = Parts.of(Resources(Path, Path()), watchman, Decisions(10), clock, lambda: NOON)
     made = build(Settings(**tree), parts)
+    parts.mover.around = surroundings(made)
     for lane in made.lanes.values():
         backend = script_of(lane)
-        backend.script = lambda _: [delta("Hi", role="assistant"), delta(finish_reason="stop")]
+        backend.script = say_hi
         lane.found(backend.served if isinstance(backend.served, tuple) else ())
         lane.breaker.probed()
     return made, watchman
@@ -61,12 +66,12 @@ def script_of(lane: Lane) -> ScriptedBackend:
 
 
 @asynccontextmanager
-async def serving(**tree: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a whole gateway in this process, whose backends say "Hi"; one called "box" when none is given."""
+async def serving(script: Script = say_hi, **tree: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a whole gateway in this process, whose backends keep to a script; one, "box", when none is given."""
     app = create_app(Settings(**{"backends": [scripted()], **tree}), Path)
     async with app.router.lifespan_context(app):
         await app.state.serving.settled()
         for lane in app.state.serving.gateway.lanes.values():
-            script_of(lane).script = lambda _: [delta("Hi", role="assistant"), delta(finish_reason="stop")]
+            script_of(lane).script = script
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
             yield client

@@ -18,6 +18,7 @@ from typing import Any
 import numpy
 
 EOS = 256
+_ASSISTANT = "<assistant>"
 StreamingStatus = Enum("StreamingStatus", "RUNNING STOP CANCEL")
 GenerationFinishReason = Enum("GenerationFinishReason", "NONE STOP LENGTH")
 GenerationStatus = Enum("GenerationStatus", "RUNNING FINISHED IGNORED CANCEL")
@@ -67,7 +68,7 @@ class Tokenizer:
     def apply_chat_template(self, history: list[dict[str, Any]], *, add_generation_prompt: bool) -> str:
         if any(message["role"] == "clown" for message in history):
             raise RuntimeError("Exception from /build/tokenizer.cpp:7:\nno such role: clown\n")
-        return "".join(f"<{message['role']}>{message['content']}" for message in history) + "<assistant>"
+        return "".join(f"<{message['role']}>{message['content']}" for message in history) + _ASSISTANT
 
 
 class _Run:
@@ -79,6 +80,9 @@ class _Run:
         order, said = orders[-1] if orders else ("endless", "la ")
         self.order: str = order
         self._text = (text if self.order == "echo" else said).encode()
+        begun = text.rpartition(_ASSISTANT)[2].encode()
+        if order == "say" and self._text.startswith(begun):  # a model that is given the beginning of its answer
+            self._text = self._text[len(begun) :]
         self._limit = config.max_new_tokens
         self._made = 0
         self.reason = GenerationFinishReason.NONE

@@ -1,0 +1,1 @@
+"""How the next backend goes on with an answer: one file each."""

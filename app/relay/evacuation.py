@@ -1,0 +1,118 @@
+"""Which running answers should leave a hot place, and in which order: a look at all of them, a few times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+from app.domain.errors import BackendBusyError
+from app.domain.handoff import Reason
+from app.domain.thermal import ThermalState, Zone
+from app.relay.answer import Answer
+from app.relay.course import Course, Move
+from app.relay.handoff import Mover
+
+_BLOCKED_SECONDS = 1.0  # a backend that says nothing for so long is not heard out at the shutdown point
+_COOLING_SECONDS = 10.0
+
+
+class Urgency(IntEnum):
+    """How soon an answer should leave."""
+
+    NONE = 0
+    SOON = 1
+    NOW = 2
+    STOP = 3
+
+
+_BY_STATE = {
+    ThermalState.WARNING: Urgency.SOON,
+    ThermalState.CRITICAL: Urgency.NOW,
+    ThermalState.SHUTDOWN: Urgency.STOP,
+}
+
+
+def urgency(zone: Zone | None, seconds_left: float | None) -> Urgency:
+    """By the zone's state; also where the forecast says that it will be critical before the answer's likely end."""
+    if zone is None:
+        return Urgency.NONE
+    if zone.state is ThermalState.NOMINAL and seconds_left is not None:
+        critical_in = zone.seconds_until_critical()
+        return Urgency.SOON if critical_in is not None and critical_in < seconds_left else Urgency.NONE
+    return _BY_STATE.get(zone.state, Urgency.NONE)
+
+
+def evacuate(mover: Mover, zones: Mapping[str, Zone], now: float, *, pacing: bool) -> None:
+    """Give a place elsewhere to every answer that should leave, those first that have most left to write.
+
+    Each place is taken before the next answer is looked at, so that whoever takes many in is charged for it. `pacing`
+    says that warm backends are slowed: then one that can be slowed goes on where nothing is cooler.
+    """
+    leaving: list[tuple[float, Answer, Course, Urgency]] = []
+    for answer, course in mover.courses.items():
+        if course.stay is None:
+            continue
+        wanted = urgency(zones.get(course.lane.profile.zone or ""), course.seconds_left(now))
+        if wanted is Urgency.NONE:
+            _stay(answer, course)
+        else:
+            leaving.append((course.tokens_left(now), answer, course, wanted))
+    leaving.sort(key=lambda each: -each[0])
+    for _, answer, course, wanted in leaving:
+        _leave(mover, answer, course, wanted, now, pacing=pacing)
+
+
+def _stay(answer: Answer, course: Course) -> None:
+    """It has cooled down; what is on its way already goes on."""
+    if course.move is not None and answer.delivery is None:
+        course.move.release()
+        course.move = None
+
+
+def _leave(mover: Mover, answer: Answer, course: Course, wanted: Urgency, now: float, *, pacing: bool) -> None:
+    move = course.move
+    if move is None or move.in_vain or move.stop:
+        move = _planned(mover, course, wanted, pacing=pacing)
+        if move is None:
+            return
+        course.move = move
+        if wanted is Urgency.SOON:
+            mover.warm(answer, course, move)
+    if wanted is not Urgency.SOON:
+        move.urgent = True
+    if wanted is Urgency.STOP:
+        move.stop = True
+        _interrupt(answer, course, now)
+    answer.attend = True
+
+
+def _planned(mover: Mover, course: Course, wanted: Urgency, *, pacing: bool) -> Move | None:
+    """A move with a place, or in line for one; None where it stays for now."""
+    if not mover.may_move(course):
+        return Move(Reason.HEAT, _why(course), urgent=True, stop=True) if wanted is Urgency.STOP else None
+    move = Move(Reason.HEAT, _why(course), urgent=wanted is not Urgency.SOON)
+    first = None
+    for route, lane in mover.destinations(course, only_better=wanted is Urgency.SOON):
+        if lane.busy < lane.profile.concurrency:
+            move.head_for(route, lane)
+            return move
+        first = first or (route, lane)
+    if first is not None and wanted is not Urgency.SOON:
+        move.head_for(*first)
+        return move
+    goes_on_slowly = wanted is Urgency.NOW and pacing and course.lane.paceable
+    if first is not None or wanted is Urgency.SOON or goes_on_slowly:
+        return None
+    move.stop = True
+    return move
+
+
+def _interrupt(answer: Answer, course: Course, now: float) -> None:
+    waiting_since = answer.watch.waiting_since
+    if waiting_since is not None and now - waiting_since > _BLOCKED_SECONDS:
+        answer.watch.fail(BackendBusyError(course.lane.profile.id, "has become too hot", _COOLING_SECONDS, status=503))
+
+
+def _why(course: Course) -> str:
+    zone = course.lane.profile.zone
+    return f"zone {zone} is too hot" if zone is not None else "it is too hot"

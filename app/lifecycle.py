@@ -131,6 +131,7 @@ class Lifecycle:
         self.gateway = new
         self._parts.workforce.lanes = new.lanes
         self._parts.mover.around = surroundings(new)
+        self._parts.resources.shelf.limit(new.settings.handoff.max_files, new.settings.handoff.max_bytes)
         before, self._zones = self._zones, set(new.thermostat.monitor.watched.values())
         for poller in _pollers(self._zones - before):
             self._reader.add(poller)

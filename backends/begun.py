@@ -22,8 +22,16 @@ def continued(backend: str, body: Mapping[str, Any], begun: Begun, **marks: Any)
     if last.get("role") != "assistant" or last.get("tool_calls"):
         before, last = [*before, last], {"role": "assistant"}
     given = last.get("content")
-    content = [*given, {"type": "text", "text": begun.text}] if isinstance(given, list) else (given or "") + begun.text
-    return {**body, "messages": [*before, {**last, "content": content, **marks}]}
+    return {**body, "messages": [*before, {**last, "content": _longer(given, begun.text), **marks}]}
+
+
+def _longer(given: Any, text: str) -> Any:
+    """In one part: some servers put line feeds between two."""
+    if not isinstance(given, list):
+        return (given or "") + text
+    if not given or given[-1].get("type") != "text":
+        return [*given, {"type": "text", "text": text}]
+    return [*given[:-1], {**given[-1], "text": given[-1]["text"] + text}]
 
 
 def check_no_thought(backend: str, begun: Begun) -> None:

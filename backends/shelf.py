@@ -13,6 +13,10 @@ class Shelf:
         self._max_bytes = max_bytes
         self._places: dict[Place, int] = {}
 
+    def limit(self, max_files: int, max_bytes: int) -> None:
+        """Other limits from now on; what is there may stay."""
+        self._max_files, self._max_bytes = max_files, max_bytes
+
     @property
     def size_bytes(self) -> int:
         """What is taken now."""

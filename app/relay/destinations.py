@@ -42,19 +42,28 @@ class Surroundings:
 
 
 def destinations(
-    around: Surroundings, course: Course, reason: Reason, now: float, *, home: bool = False, only_better: bool = False
+    around: Surroundings,
+    course: Course,
+    reason: Reason,
+    now: float,
+    *,
+    home: bool = False,
+    only_better: bool = False,
+    anew: bool = False,
 ) -> Iterator[tuple[Route, Lane]]:
     """Best first: the same model before another one.
 
     For heat only what is cooler than where it is, or was last. `home` lets it go back there, once that is no longer
-    too hot; `only_better` asks for what would get the job first if it came now.
+    too hot; `only_better` asks for what would get the job first if it came now; `anew` says that nothing is written.
     """
     model = course.placed.body["model"]
     for route in sorted(around.decide(course.job).routes, key=lambda route: route.model != model):
         lane = around.lanes.get(route.backend)
         if lane is course.lane and only_better:
             return
-        if lane is None or route.backend in course.failed or not able(course, lane, urgent=not only_better):
+        if lane is None or route.backend in course.failed:
+            continue
+        if not anew and not able(course, lane, urgent=not only_better):
             continue
         if lane is course.lane:
             if reason is Reason.FAULT or (home and not _hot(around.zone(lane))):

@@ -10,7 +10,9 @@ from app.domain.handoff import Reason
 from app.domain.thermal import ThermalState, Zone
 from app.relay.answer import Answer
 from app.relay.course import Course, Move
+from app.relay.destinations import able
 from app.relay.handoff import Mover
+from app.relay.parting import warm
 
 _BLOCKED_SECONDS = 1.0  # a backend that says nothing for so long is not heard out at the shutdown point
 _COOLING_SECONDS = 10.0
@@ -71,13 +73,15 @@ def _stay(answer: Answer, course: Course) -> None:
 
 def _leave(mover: Mover, answer: Answer, course: Course, wanted: Urgency, now: float, *, pacing: bool) -> None:
     move = course.move
+    if move is not None and move.lane is not None and move.lane.hot:
+        move.release()
     if move is None or move.in_vain or move.stop:
         move = _planned(mover, course, wanted, pacing=pacing)
         if move is None:
             return
         course.move = move
         if wanted is Urgency.SOON:
-            mover.warm(answer, course, move)
+            warm(answer, course, move)
     if wanted is not Urgency.SOON:
         move.urgent = True
     if wanted is Urgency.STOP:
@@ -103,6 +107,8 @@ def _planned(mover: Mover, course: Course, wanted: Urgency, *, pacing: bool) -> 
     goes_on_slowly = wanted is Urgency.NOW and pacing and course.lane.paceable
     if first is not None or wanted is Urgency.SOON or goes_on_slowly:
         return None
+    if wanted is Urgency.NOW and not able(course, course.lane, urgent=True):
+        return None  # what stops in the middle of this could not even go on where it was
     move.stop = True
     return move
 

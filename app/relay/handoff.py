@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import cast
 
 from app.domain.decision import Decision, Route
 from app.domain.errors import BackendError, StreamBrokenError
-from app.domain.handoff import Begun, Continuation, Handoff, Reason
+from app.domain.handoff import Continuation, Handoff, Reason
 from app.domain.thermal import ThermalState
 from app.relay.answer import Answer
-from app.relay.continuation.kv import shares_state
 from app.relay.continuation.rung import Parting
 from app.relay.continuation.wait import tries
 from app.relay.course import Course, Move
 from app.relay.destinations import Surroundings, able, destinations
 from app.relay.landing import Landing, nothing_left
+from app.relay.parting import part, read
 from app.relay.seam import Seam
+from app.relay.stalls import Stalls
 from app.relay.transcript import Written
 from app.telemetry.metrics import Metrics
-from backends.base import KeepsState, Warms
 from backends.lane import Lane
 
-_SAVE_SECONDS = 10.0
-_FEW_TOKENS, _WARMINGS = 16, 3
 _NOWHERE = Decision(())
-_LEAST_STALL_SECONDS = 0.1  # that is reckoned with while nothing is known
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -45,7 +41,7 @@ class Mover:
         self._metrics = metrics
         self._landing = landing
         self._pause = pause
-        self._stalls: dict[bool, float] = {}  # usual seconds, by whether state is moved
+        self._stalls = Stalls()
 
     def running(self) -> list[tuple[Route, Decision]]:
         """Where each answer is, and where it might be: nowhere else, if it can't move."""
@@ -70,14 +66,6 @@ class Mover:
         """Cooler places for it, best first; `only_better` are those that would get it if it came now."""
         return destinations(self.around, course, Reason.HEAT, self._clock(), only_better=only_better)
 
-    def warm(self, answer: Answer, course: Course, move: Move) -> None:
-        """Let the target read what is written, while the source goes on; a state that moves needs no reading."""
-        lane, route = move.lane, move.route
-        if lane is None or route is None or not move.placed or shares_state(course.lane, lane):
-            return
-        if isinstance(lane.backend, Warms):
-            move.warming = asyncio.create_task(self._warm(answer, course, route, lane.backend))
-
     async def recover(self, answer: Answer, error: BackendError) -> bytes:
         """Go on elsewhere after a fault: the next block. Raises what broke it when nothing can go on."""
         course = self.courses.get(answer)
@@ -87,7 +75,7 @@ class Mover:
         zone = self.around.zone(course.lane)
         reason = Reason.HEAT if zone is not None and zone.state is ThermalState.SHUTDOWN else Reason.FAULT
         move = course.move or Move(reason, error.message, urgent=True)
-        written = _read(answer)
+        written = read(answer)
         self._left(course, error)
         if written is None or not self._can_move(course, written):
             raise error
@@ -99,14 +87,14 @@ class Mover:
         move = course.move if course is not None else None
         if course is None or move is None or course.stay is None or not self._ready(answer, course, move):
             return None
-        written = _read(answer)
+        written = read(answer)
         if written is None or not self._can_move(course, written) or self._must_not_cut(course, written, move):
             if move.stop:
                 raise _too_hot(course.lane)
             return None
         if answer.delivery is not None:
             answer.delivery.changing()
-        parting = await self._part(answer, course, written, move)
+        parting = await part(answer, course, written, move, self._metrics)
         self._left(course, None)
         block = await self._go_on(answer, course, parting, move, _too_hot(course.lane))
         if answer.delivery is not None:
@@ -127,17 +115,7 @@ class Mover:
             return False
         if answer.delivery is None or move.lane is None:
             return True
-        return answer.delivery.bridge(self._usual_stall(course.lane, move.lane))
-
-    def _usual_stall(self, source: Lane, target: Lane) -> float:
-        """Seconds, as learned; what the servers' own tests took where nothing moved yet."""
-        state = shares_state(source, target)
-        learned = self._stalls.get(state)
-        if learned is not None:
-            return learned
-        moving = getattr(target.backend, "move_seconds", None) if state else None
-        first = max((each.first_token_seconds or 0.0 for each in target.learned.values()), default=0.0)
-        return max(_LEAST_STALL_SECONDS, first if moving is None else moving)
+        return answer.delivery.bridge(self._stalls.usual(course.lane, move.lane))
 
     def _can_move(self, course: Course, written: Written) -> bool:
         """An answer that has begun a call can't be gone on with anywhere else."""
@@ -150,23 +128,6 @@ class Mover:
             return False
         parting = Parting(course.job, written, course.lane)
         return written.in_reasoning or (parting.constrained and not able(course, move.lane, urgent=True))
-
-    async def _part(self, answer: Answer, course: Course, written: Written, move: Move) -> Parting:
-        """Stop the source; with its state, if somebody could use that: where it goes, or it itself later."""
-        source, snapshot = course.lane, None
-        if (written.text or written.reasoning) and shares_state(source, move.lane or source):
-            begun = Begun(written.text, written.reasoning, written.pieces)
-            backend = cast(KeepsState, source.backend)
-            try:
-                async with asyncio.timeout(_SAVE_SECONDS):
-                    snapshot = await backend.save(course.placed, begun, answer.stop_writing)
-                self._metrics.slot_bytes += snapshot.size_bytes
-            except BackendError as error:
-                course.record.attempts.append((source.profile.id, error.message))
-            except TimeoutError:
-                course.record.attempts.append((source.profile.id, "did not give its state in time"))
-        await answer.stop_writing()
-        return Parting(course.job, written, source, snapshot)
 
     def _left(self, course: Course, error: BackendError | None) -> None:
         """Close the books of the backend that was left, for heat or because it broke off."""
@@ -188,7 +149,7 @@ class Mover:
 
     async def _go_on(self, answer: Answer, course: Course, parting: Parting, move: Move, error: BackendError) -> bytes:
         """The first block from wherever it goes on. Raises the error when it can't go on anywhere."""
-        since = self._clock()
+        since = answer.watch.quiet_since = self._clock()
         course.move = None
         try:
             if (end := nothing_left(answer, parting)) is not None:
@@ -205,7 +166,7 @@ class Mover:
             return await self._handed_off(answer, course, parting, move, handoff, since, error)
         finally:
             move.release()
-            answer.watch.waiting_since = None
+            answer.watch.waiting_since = answer.watch.quiet_since = None
             if parting.snapshot is not None:
                 parting.snapshot.delete()
 
@@ -240,7 +201,7 @@ class Mover:
             return _comment(handoff) + block
         finally:
             handoff.stall_seconds = self._clock() - since
-            self._learn(handoff)
+            self._stalls.learn(handoff)
             self._metrics.handed_off(handoff)
 
     async def _anywhere(
@@ -252,39 +213,15 @@ class Mover:
             landed = await self._landing.land(answer, course, parting, route, lane)
             if landed is not None:
                 return landed
-        for route, lane in destinations(self.around, course, move.reason, self._clock(), home=True):
+        for route, lane in destinations(
+            self.around, course, move.reason, self._clock(), home=True, anew=parting.untouched
+        ):
             if lane.try_enter():
                 landed = await self._landing.land(answer, course, parting, route, lane)
                 if landed is not None:
                     return landed
             elif move.in_vain:  # nobody stands in line for it yet
                 move.head_for(route, lane)
-        return None
-
-    def _learn(self, handoff: Handoff) -> None:
-        """The usual stall, as a running mean over the last few moves of its sort."""
-        if handoff.result == "completed" and handoff.stall_seconds and handoff.continuation is not Continuation.WAIT:
-            state = handoff.continuation is Continuation.KV
-            known = self._stalls.get(state, handoff.stall_seconds)
-            self._stalls[state] = known + (handoff.stall_seconds - known) / 4
-
-    async def _warm(self, answer: Answer, course: Course, route: Route, backend: Warms) -> None:
-        """Again and again, until little has been written meanwhile. A target that can't be warmed is moved to cold."""
-        read = -_FEW_TOKENS
-        for _ in range(_WARMINGS):
-            written = _read(answer)
-            if written is None or written.pieces - read < _FEW_TOKENS:
-                return
-            read = written.pieces
-            with contextlib.suppress(BackendError):
-                await backend.warm(course.job.to(route.model), Begun(written.text, written.reasoning, read))
-
-
-def _read(answer: Answer) -> Written | None:
-    """What was written; None when that makes no sense."""
-    try:
-        return answer.transcript.written()
-    except ValueError:
         return None
 
 

@@ -8,7 +8,13 @@ from typing import Any
 import orjson
 
 from app.domain.decision import Route
-from app.domain.errors import BackendBusyError, BackendError, JobRejectedError
+from app.domain.errors import (
+    BackendBusyError,
+    BackendError,
+    BackendRefusedError,
+    BackendTimeoutError,
+    JobRejectedError,
+)
 from app.domain.handoff import Continuation
 from app.domain.job import Job
 from app.domain.sse import DONE, encode
@@ -48,7 +54,12 @@ class Landing:
         landed: tuple[bytes, Continuation] | None = None
         try:
             for continuation, rung in self._ladder.items():
-                if rung.fits(parting, lane) and (block := await self._open(answer, course, parting, rung, route, lane)):
+                if not rung.fits(parting, lane):
+                    continue
+                block = await self._open(answer, course, parting, rung, route, lane)
+                if block is None:  # it does not answer at all
+                    break
+                if block:
                     landed = block, continuation
                     break
         finally:
@@ -63,11 +74,11 @@ class Landing:
 
     async def _open(
         self, answer: Answer, course: Course, parting: Parting, rung: Rung, route: Route, lane: Lane
-    ) -> bytes:
-        """The first block; empty when it refuses, or does not go on where it should."""
+    ) -> bytes | None:
+        """The first block; empty when it refuses, or does not go on where it should; None when it says nothing."""
         count = rung.tokens_written(parting, lane)
         placed = course.placed = _shortened(course.job.to(route.model), count)
-        seam = Seam(parting.written, stops(course.job), count, rung.opening(parting))
+        seam = Seam(parting.written, stops(course.job), count, rung.opening(parting, lane))
         answer.watch.go_on(route.backend, lane.settings.timeouts)
         answer.go_on(route, rung.open(parting, lane, placed), seam)
         try:
@@ -79,7 +90,7 @@ class Landing:
             self._metrics.answers[route.backend, "refused"] += 1
             if not isinstance(error, BackendBusyError | JobRejectedError):
                 lane.breaker.failed(self._clock(), error.message)
-            return b""
+            return None if _silent(error) else b""
         return block
 
 
@@ -103,10 +114,16 @@ def nothing_left(answer: Answer, parting: Parting) -> bytes | None:
     return answer.fit(b"".join(encode(orjson.dumps(event)) for event in events) + DONE)
 
 
+def _silent(error: BackendError) -> bool:
+    """Whether it was not heard of at all, so that another way of asking is no better."""
+    if isinstance(error, BackendBusyError | JobRejectedError):
+        return False
+    return isinstance(error, BackendTimeoutError) or (isinstance(error, BackendRefusedError) and error.status is None)
+
+
 def stops(job: Job) -> tuple[str, ...]:
-    """The stop strings that are not empty."""
     stop = job.body.get("stop") or ()
-    return tuple(each for each in ([stop] if isinstance(stop, str) else stop) if each)
+    return (stop,) if isinstance(stop, str) else tuple(stop)
 
 
 def _shortened(job: Job, written: int) -> Job:

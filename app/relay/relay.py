@@ -15,7 +15,6 @@ from app.relay.fan_out import fan_out
 from app.relay.handoff import Mover
 from app.relay.last_resort import last_resort
 from app.relay.stay import Stay
-from app.relay.transcript import with_role
 from app.relay.watch import Watch, Watchman
 from app.telemetry.decisions import Record
 from app.telemetry.energy import Meter
@@ -71,16 +70,14 @@ class Relay:
             try:
                 while not answer.first:
                     answer.first = await answer.next()
-                answer.check()
-                if job.capability is Capability.CHAT:
-                    answer.first = with_role(answer.first)
+                answer.begin(chat=job.capability is Capability.CHAT)
             except ValueError as error:
                 await answer.aclose()
                 raise BackendRefusedError(route.backend, "sent an event that is no JSON") from error
             except BaseException:
                 await answer.aclose()
                 raise
-            watch.started = answer.spoken = True
+            watch.started = True
             answer.mover = self.mover
             self.mover.courses[answer] = Course(job, decision, record, stay.lane, stay, placed, rooted=not single)
             return answer

@@ -19,12 +19,13 @@ class Watch:
 
     `waiting_since` is when it began to wait for its backend, None while it doesn't wait (the client reads, say).
     `task` serves the client; `reader` waits for the backend: the same task, as a rule.
-    `on_long` is called once, when the answer outlives a tick; `on_silence` whenever nothing came for too long.
+    `quiet_since` is when the client last got something, while an answer moves. `on_long` is called once, when the
+    answer outlives a tick; `on_silence` whenever nothing came for too long.
     """
 
     __slots__ = (
         *("backend", "began", "broke_silence_at", "clock", "expired", "left", "on_long", "on_silence"),
-        *("reader", "started", "task", "timeouts", "waiting_since"),
+        *("quiet_since", "reader", "started", "task", "timeouts", "waiting_since"),
     )
 
     def __init__(self, began: float, task: asyncio.Task[object], clock: Callable[[], float]) -> None:
@@ -36,6 +37,7 @@ class Watch:
         self.timeouts: Timeouts | None = None
         self.started = False
         self.waiting_since: float | None = None
+        self.quiet_since: float | None = None
         self.broke_silence_at = 0.0
         self.expired: BackendError | None = None
         self.left = False
@@ -106,7 +108,8 @@ class Watch:
 
     def _silent(self, now: float) -> float:
         """Seconds since the client last got something."""
-        return 0.0 if self.waiting_since is None else now - max(self.waiting_since, self.broke_silence_at)
+        since = self.waiting_since if self.quiet_since is None else self.quiet_since
+        return 0.0 if since is None else now - max(since, self.broke_silence_at)
 
     def _late(self, now: float) -> str | None:
         timeouts = self.timeouts
@@ -148,14 +151,6 @@ class Watchman:
     def look(self, now: float) -> None:
         for watch in tuple(self._watches):
             watch.look(now, self.silence_seconds)
-
-    def turn_away(self, error: BackendError, now: float, patience_seconds: float) -> None:
-        """Nobody goes on waiting for the beginning of an answer at the error's backend, after so many seconds."""
-        for watch in tuple(self._watches):
-            since = watch.waiting_since
-            waits = watch.backend == error.backend and not watch.started and watch.expired is None
-            if waits and since is not None and now - since >= patience_seconds:
-                watch.fail(error)
 
     def __len__(self) -> int:
         return len(self._watches)

@@ -1,5 +1,6 @@
-"""`anchor`: a backend that can't be given its own beginning is asked to go on, and its answer searched for the end of
-what was written.
+"""`anchor`: a backend that can't be given its own beginning is asked to go on.
+
+Its answer is searched for the end of what was written.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from backends.base import Chats
 from backends.lane import Lane
 
 #: A turn of the user's, at the end: words of the system's would change who speaks, in which language, with which tools.
-_ASK = "Your answer was cut off. Repeat its last sentence word for word, then go on from there to its end."
+_ASK = "Your answer was cut off. Repeat its last two sentences word for word, then go on from there to its end."
 
 _TOO_SHORT = 12  # characters: what can't be told apart is no anchor
 
@@ -40,5 +41,5 @@ class Anchor:
     def tokens_written(self, parting: Parting, lane: Lane) -> int:  # noqa: ARG002
         return parting.written.pieces
 
-    def opening(self, parting: Parting) -> Opening | None:
+    def opening(self, parting: Parting, lane: Lane) -> Opening | None:  # noqa: ARG002
         return Tail(parting.written.text)

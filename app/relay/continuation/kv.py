@@ -29,7 +29,7 @@ class Kv:
     def tokens_written(self, parting: Parting, lane: Lane) -> int:
         return parting.begun(lane).written
 
-    def opening(self, parting: Parting) -> Opening | None:  # noqa: ARG002
+    def opening(self, parting: Parting, lane: Lane) -> Opening | None:  # noqa: ARG002
         return None
 
 

@@ -37,7 +37,7 @@ class Prefill:
     def tokens_written(self, parting: Parting, lane: Lane) -> int:  # noqa: ARG002 (it counts its own tokens)
         return parting.written.pieces
 
-    def opening(self, parting: Parting) -> Opening | None:
+    def opening(self, parting: Parting, lane: Lane) -> Opening | None:  # noqa: ARG002
         return None if parting.untouched or not is_chat(parting.job) else Overlap(parting.written.text)
 
 

@@ -78,7 +78,7 @@ class Rung(Protocol):
     def tokens_written(self, parting: Parting, lane: Lane) -> int:
         """How many tokens of what was written the backend counts as its prompt."""
 
-    def opening(self, parting: Parting) -> Opening | None:
+    def opening(self, parting: Parting, lane: Lane) -> Opening | None:
         """What its first words go through; None when it goes on exactly where it should."""
 
 

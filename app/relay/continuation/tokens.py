@@ -8,6 +8,7 @@ from typing import cast
 from app.domain.handoff import Continuation
 from app.domain.job import Job
 from app.relay.continuation.rung import Parting, declares, is_chat
+from app.relay.overlap import Overlap
 from app.relay.seam import Opening
 from backends.base import Replays
 from backends.lane import Lane
@@ -27,5 +28,5 @@ class Tokens:
     def tokens_written(self, parting: Parting, lane: Lane) -> int:
         return parting.begun(lane).written
 
-    def opening(self, parting: Parting) -> Opening | None:  # noqa: ARG002
-        return None
+    def opening(self, parting: Parting, lane: Lane) -> Opening | None:
+        return Overlap(parting.written.text) if parting.begun(lane).tokens is None else None

@@ -181,9 +181,10 @@ async def test_an_answer_with_an_event_of_another_shape_is_no_whole_one() -> Non
 async def test_a_second_role_and_words_after_the_end_are_left_out() -> None:
     again = delta("", role="assistant")
     told = answer(delta("Hi"), again, delta(" there", role="assistant"), STOP, delta("more"), DONE)
-    told.spoken = True
+    told.first = await told.next()
+    told.begin(chat=True)
 
-    assert await read(told) == delta("Hi") + delta(" there") + STOP + DONE
+    assert await read(told) == delta(" there") + STOP + DONE
 
 
 async def test_a_fault_after_the_finish_reason_is_none() -> None:

@@ -24,7 +24,7 @@ PART = {"type": "text", "text": "Once"}
         ([ASKED, {"role": "assistant", "content": None}], [ASKED, {"role": "assistant", "content": " upon"}]),
         (
             [ASKED, {"role": "assistant", "content": [PART]}],
-            [ASKED, {"role": "assistant", "content": [PART, {"type": "text", "text": " upon"}]}],
+            [ASKED, {"role": "assistant", "content": [{**PART, "text": PART["text"] + " upon"}]}],
         ),
     ],
     ids=["after a question", "after a call", "after a beginning", "after nothing", "after parts"],

@@ -85,7 +85,10 @@ class Answer:
         """
         if self.attend:
             return await self._attend()
-        block = await self._read()
+        try:
+            block = await self.step()
+        except BackendError as error:
+            block = await self._mended(error)
         self.complete = self._sieve.ended
         return block
 
@@ -139,11 +142,15 @@ class Answer:
         try:
             return await self.step()
         except BackendError as error:
-            if self._sieve.finished:  # all that matters has been said
-                return self._sieve.end()
-            if self.mover is None:
-                raise
-            return await self.mover.recover(self, error)
+            return await self._mended(error)
+
+    async def _mended(self, error: BackendError) -> bytes:
+        """The next block in spite of a fault. Raises the error where nothing can go on."""
+        if self._sieve.finished:  # all that matters has been said
+            return self._sieve.end()
+        if self.mover is None:
+            raise error
+        return await self.mover.recover(self, error)
 
     async def step(self) -> bytes:
         """The next block of the backend that writes now, and nobody else's. Raises as `next` does."""

@@ -9,9 +9,6 @@ import orjson
 from app.domain.errors import StreamBrokenError
 from app.domain.sse import DONE, encode, payloads
 
-#: The usage and the end come last: of a large block only this much is searched for them.
-_TAIL_BYTES = 4096
-
 Event = dict[str, Any]
 
 
@@ -37,12 +34,7 @@ class Sieve:
 
         Raises StreamBrokenError.
         """
-        if (
-            not self.finished
-            and block.find(DONE, -_TAIL_BYTES) < 0
-            and block.count(b"}\n\n") == block.count(b"\n\n")
-            and not _remarkable(block)
-        ):
+        if not self.finished and block.count(b"}\n\n") == block.count(b"\n\n") and not _remarkable(block):
             return block
         kept: list[bytes] = []
         try:

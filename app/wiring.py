@@ -63,7 +63,7 @@ class Parts:
     ) -> Self:
         """Nothing was counted and nothing runs yet."""
         metrics, meters, ledger = Metrics(), dict[str, Meter](), Ledger()
-        mover = Mover(clock, metrics, Landing(clock, metrics, meters, ledger))
+        mover = Mover(watchman, metrics, Landing(clock, metrics, meters, ledger))
         return cls(resources, watchman, metrics, decisions, clock, ledger, meters, mover, Workforce(), local_time)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -35,6 +37,20 @@ class GatewayClient:
     def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         return self._ask("POST", path, body)
 
+    def text(self, path: str) -> str:
+        return self._ask("GET", path).text
+
+    @contextmanager
+    def stream(self, path: str, body: dict[str, Any]) -> Iterator[httpx.Response]:
+        """An answer while it comes."""
+        try:
+            with self._http.stream("POST", path, json=body) as answer:
+                if not answer.is_success:
+                    answer.read()
+                yield self._checked(answer, path)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+
     def close(self) -> None:
         self._http.close()
 
@@ -42,12 +58,18 @@ class GatewayClient:
         try:
             answer = self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
-            raise GatewayUnreachableError(f"{self.url} can't be reached: {error or type(error).__name__}") from None
+            raise self._unreachable(error) from None
+        return self._checked(answer, path)
+
+    def _checked(self, answer: httpx.Response, path: str) -> httpx.Response:
         if answer.status_code in (401, 403):
             raise GatewayUnreachableError(f"{self.url} wants an admin key: set {_KEY_VARIABLE}, or give --key")
         if not answer.is_success:
             raise GatewayUnreachableError(f"{self.url}{path} answered {answer.status_code}: {_message(answer)}")
         return answer
+
+    def _unreachable(self, error: httpx.HTTPError) -> GatewayUnreachableError:
+        return GatewayUnreachableError(f"{self.url} can't be reached: {error or type(error).__name__}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

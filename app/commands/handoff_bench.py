@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import orjson
+
 from app.commands.gateway_client import GatewayClient
 from app.commands.handoff_figures import Move, divergence
 from app.domain.errors import IsothermError
@@ -38,7 +40,6 @@ PROMPTS = (
     "Tell me how a computer adds two numbers.",
 )
 _COOL_CELSIUS = 30
-_TIMEOUT_SECONDS = 120
 _PIECES_AFTER = 8  # after the move, that belong to its surroundings
 _PIECES_AT_THE_END = 8  # in which no cut is made: the answer would be over first
 _BYTES = re.compile(r"^isotherm_handoff_state_bytes_total (\S+)$", re.MULTILINE)
@@ -109,26 +110,22 @@ class HandoffBench:
         """The answer by the backend of each zone, while all others are too hot for new work."""
         for zone_id in self._hot_celsius:
             self._cool_only(zone_id)
-            reading = self._begin_and_read(prompt)
+            *_, reading = self._read(prompt)
             self.ordinary_gaps_ms += reading.gaps_ms()
             yield reading
 
-    def _begin_and_read(self, prompt: str) -> Reading:
-        *_, reading = self._read(prompt)
-        return reading
-
     def _move(self, prompt: str, cut: int, whole: Mapping[str, Reading]) -> None:
-        hot: Future[None] | None = None
+        asked: list[Future[None]] = []
         began_at = 0
         for reading in self._read(prompt):
             count, here = len(reading.pieces), self._zone_of[reading.backend]
             if count == 1:
-                self._hands.submit(self._cool_all)
-            if hot is None and count >= cut:
+                asked.append(self._hands.submit(self._cool_all))
+            if count == cut:
                 began_at = count - 1
-                hot = self._hands.submit(self._set, here, self._hot_celsius[here])
-        if hot is not None:
-            hot.result()
+                asked.append(self._hands.submit(self._set, here, self._hot_celsius[here]))
+        for each in asked:
+            each.result()
         told = self._client.get(f"/admin/decisions/{reading.request_id}")
         handoffs = told["handoffs"]
         if len(handoffs) != 1 or reading.moved_at is None:
@@ -182,3 +179,11 @@ class HandoffBench:
 
     def _set(self, zone_id: str, celsius: float) -> None:
         self._client.put(f"/admin/zones/{zone_id}", {"celsius": celsius})
+
+
+def _piece(line: str) -> str:
+    """The text of one event; empty where it has none."""
+    if not line.startswith("data: {"):
+        return ""
+    choices = orjson.loads(line.removeprefix("data: ")).get("choices")
+    return str(choices[0]["delta"].get("content") or "") if choices else ""

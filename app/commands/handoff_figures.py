@@ -123,7 +123,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.identical} ({row.identical / row.moves:.0%})",
         "-" if row.diverged_after is None else f"{row.diverged_after:g} tokens",
         *map(_shown, (row.stall_ms, ordinary, largest)),
-        "-" if ratio is None else f"{ratio:.1f}",
+        "-" if ratio is None else f"{ratio:.2f}",
         "-" if row.cache_reuse is None else f"{row.cache_reuse:.0%}",
         f"{row.bytes_per_move:,.0f}",
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
+from functools import partial
 
 from app.domain.errors import BackendBusyError
 from app.domain.handoff import Reason
@@ -13,6 +14,7 @@ from app.relay.course import Course, Move
 from app.relay.destinations import able
 from app.relay.handoff import Mover
 from app.relay.parting import warm
+from backends.lane import Lane
 
 _BLOCKED_SECONDS = 1.0  # a backend that says nothing for so long is not heard out at the shutdown point
 _COOLING_SECONDS = 10.0
@@ -34,13 +36,13 @@ _BY_STATE = {
 }
 
 
-def urgency(zone: Zone | None, seconds_left: float | None) -> Urgency:
+def urgency(zone: Zone | None, seconds_left: Callable[[], float | None]) -> Urgency:
     """By the zone's state; also where the forecast says that it will be critical before the answer's likely end."""
     if zone is None:
         return Urgency.NONE
-    if zone.state is ThermalState.NOMINAL and seconds_left is not None:
-        critical_in = zone.seconds_until_critical()
-        return Urgency.SOON if critical_in is not None and critical_in < seconds_left else Urgency.NONE
+    if zone.state is ThermalState.NOMINAL and (critical_in := zone.seconds_until_critical()) is not None:
+        left = seconds_left()
+        return Urgency.SOON if left is not None and critical_in < left else Urgency.NONE
     return _BY_STATE.get(zone.state, Urgency.NONE)
 
 
@@ -48,13 +50,14 @@ def evacuate(mover: Mover, zones: Mapping[str, Zone], now: float, *, pacing: boo
     """Give a place elsewhere to every answer that should leave, those first that have most left to write.
 
     Each place is taken before the next answer is looked at, so that whoever takes many in is charged for it. `pacing`
-    says that warm backends are slowed: then one that can be slowed goes on where nothing is cooler.
+    says that warm backends are slowed: then one that can be slowed goes on where nothing is cooler. Whoever waits for
+    the first words of a backend at its shutdown point is sent to the next one.
     """
     leaving: list[tuple[float, Answer, Course, Urgency]] = []
     for answer, course in mover.courses.items():
         if course.stay is None:
             continue
-        wanted = urgency(zones.get(course.lane.profile.zone or ""), course.seconds_left(now))
+        wanted = urgency(zones.get(course.lane.profile.zone or ""), partial(course.seconds_left, now))
         if wanted is Urgency.NONE:
             _stay(answer, course)
         else:
@@ -62,6 +65,10 @@ def evacuate(mover: Mover, zones: Mapping[str, Zone], now: float, *, pacing: boo
     leaving.sort(key=lambda each: -each[0])
     for _, answer, course, wanted in leaving:
         _leave(mover, answer, course, wanted, now, pacing=pacing)
+    for lane in mover.around.lanes.values():
+        zone = zones.get(lane.profile.zone or "")
+        if zone is not None and zone.state is ThermalState.SHUTDOWN:
+            mover.watchman.turn_away(_too_hot(lane), now, _BLOCKED_SECONDS)
 
 
 def _stay(answer: Answer, course: Course) -> None:
@@ -75,11 +82,10 @@ def _leave(mover: Mover, answer: Answer, course: Course, wanted: Urgency, now: f
     move = course.move
     if move is not None and move.lane is not None and move.lane.hot:
         move.release()
-    if move is None or move.in_vain or move.stop:
-        move = _planned(mover, course, wanted, pacing=pacing)
+    if move is None or move.in_vain:
+        move = course.move = _planned(mover, course, wanted, pacing=pacing)
         if move is None:
             return
-        course.move = move
         if wanted is Urgency.SOON:
             warm(answer, course, move)
     if wanted is not Urgency.SOON:
@@ -116,7 +122,11 @@ def _planned(mover: Mover, course: Course, wanted: Urgency, *, pacing: bool) -> 
 def _interrupt(answer: Answer, course: Course, now: float) -> None:
     waiting_since = answer.watch.waiting_since
     if waiting_since is not None and now - waiting_since > _BLOCKED_SECONDS:
-        answer.watch.fail(BackendBusyError(course.lane.profile.id, "has become too hot", _COOLING_SECONDS, status=503))
+        answer.watch.fail(_too_hot(course.lane))
+
+
+def _too_hot(lane: Lane) -> BackendBusyError:
+    return BackendBusyError(lane.profile.id, "has become too hot", _COOLING_SECONDS, status=503)
 
 
 def _why(course: Course) -> str:

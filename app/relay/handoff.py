@@ -20,6 +20,7 @@ from app.relay.parting import part, read
 from app.relay.seam import Seam
 from app.relay.stalls import Stalls
 from app.relay.transcript import Written
+from app.relay.watch import Watchman
 from app.telemetry.metrics import Metrics
 from backends.lane import Lane
 
@@ -31,13 +32,11 @@ Pause = Callable[[float], Awaitable[None]]
 class Mover:
     """Outlives a reload: an answer that began before it goes on by what holds now. `courses` are those that run."""
 
-    around: Surroundings
-
-    def __init__(
-        self, clock: Callable[[], float], metrics: Metrics, landing: Landing, pause: Pause = asyncio.sleep
-    ) -> None:
+    def __init__(self, watchman: Watchman, metrics: Metrics, landing: Landing, pause: Pause = asyncio.sleep) -> None:
+        self.around = Surroundings({}, lambda _: _NOWHERE, dict)
+        self.watchman = watchman
         self.courses: dict[Answer, Course] = {}
-        self._clock = clock
+        self._clock = watchman.clock
         self._metrics = metrics
         self._landing = landing
         self._pause = pause

@@ -152,6 +152,14 @@ class Watchman:
         for watch in tuple(self._watches):
             watch.look(now, self.silence_seconds)
 
+    def turn_away(self, error: BackendError, now: float, patience_seconds: float) -> None:
+        """Whoever has waited so long for the first words of the error's backend waits for it no more."""
+        for watch in tuple(self._watches):
+            since = watch.waiting_since
+            waits = watch.backend == error.backend and not watch.started and watch.expired is None
+            if waits and since is not None and now - since >= patience_seconds:
+                watch.fail(error)
+
     def __len__(self) -> int:
         return len(self._watches)
 

@@ -14,6 +14,7 @@ from app.domain.job import Workload
 from app.domain.thermal import Battery, FanPoints, TripPoints
 from app.relay.handoff import Mover
 from app.relay.landing import Landing
+from app.relay.watch import Watchman
 from app.routing.modes import AUTO, MODES, WORKLOADS, AutoRules
 from app.telemetry.energy import MEASURED, Energy, Meter, Share
 from app.telemetry.ledger import Ledger
@@ -42,7 +43,7 @@ class RunningMover(Mover):
     """Knows of the answers that it is said to."""
 
     def __init__(self, clock: FakeClock) -> None:
-        super().__init__(clock, Metrics(), Landing(clock, Metrics(), {}, Ledger()))
+        super().__init__(Watchman(15, clock), Metrics(), Landing(clock, Metrics(), {}, Ledger()))
         self.carried: list[tuple[Route, Decision]] = []
 
     def running(self) -> list[tuple[Route, Decision]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 
 from app.domain.decision import Decision, Route
+from app.domain.errors import BackendBusyError
 from app.domain.job import Job
 from app.domain.thermal import Forecast, Zone
 from app.relay.answer import Answer
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.anyio
     [(50, Urgency.NONE), (72, Urgency.SOON), (86, Urgency.NOW), (96, Urgency.STOP), (None, Urgency.NONE)],
 )
 def test_the_state_of_its_zone_says_how_soon_an_answer_should_leave(celsius: float | None, expected: Urgency) -> None:
-    assert urgency(zone(celsius=celsius), None) is expected
+    assert urgency(zone(celsius=celsius), lambda: None) is expected
 
 
 @pytest.mark.parametrize(
@@ -43,11 +45,11 @@ def test_an_answer_leaves_when_it_will_not_be_done_before_its_zone_is_critical(
 ) -> None:
     rising = Forecast(at=0.0, celsius=65.0, per_second=2.0)  # critical, at 85, in ten seconds
 
-    assert urgency(zone(celsius=65, forecast=rising), seconds_left) is expected
+    assert urgency(zone(celsius=65, forecast=rising), lambda: seconds_left) is expected
 
 
 def test_a_backend_without_a_zone_is_never_left_for_heat() -> None:
-    assert urgency(None, 1000.0) is Urgency.NONE
+    assert urgency(None, lambda: 1000.0) is Urgency.NONE
 
 
 class Scene:
@@ -62,7 +64,7 @@ class Scene:
         self.zones: dict[str, Zone] = {"hot": zone("hot", 86), "cool": zone("cool", 40), "cold": zone("cold", 40)}
         self.metrics = Metrics()
         self.watchman = Watchman(15.0, self.clock)
-        self.mover = Mover(self.clock, self.metrics, Landing(self.clock, self.metrics, {}, Ledger()))
+        self.mover = Mover(self.watchman, self.metrics, Landing(self.clock, self.metrics, {}, Ledger()))
         self.mover.around = Surroundings(self.lanes, self.decide, lambda: self.zones, Limits())
 
     def decide(self, _: Job) -> Decision:
@@ -144,6 +146,21 @@ async def test_an_answer_that_can_not_move_goes_on_until_the_shutdown_point() ->
     scene.look()
     assert course.move is not None
     assert course.move.stop
+
+
+async def test_whoever_waits_for_the_first_words_at_the_shutdown_point_is_sent_on() -> None:
+    scene = Scene()
+    watch = scene.watchman.watch()
+    watch.begin("hot", scene.lanes["hot"].settings.timeouts)
+    scene.zones["hot"] = zone("hot", 96)
+
+    async def words() -> None:
+        scene.clock.advance(2)
+        scene.look()
+        await asyncio.Event().wait()
+
+    with pytest.raises(BackendBusyError, match="too hot"):
+        await watch.guard(words())
 
 
 async def test_a_zone_that_was_left_is_not_returned_to_until_its_cooldown_is_over() -> None:

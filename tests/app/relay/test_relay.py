@@ -59,7 +59,7 @@ class Bench:
             self.lanes[name], self.backends[name] = made, backend
         self.meters = {made.profile.meter: Meter() for made in self.lanes.values()}
         ledger = Ledger()
-        self.mover = Mover(self.clock, self.metrics, Landing(self.clock, self.metrics, self.meters, ledger))
+        self.mover = Mover(self.watchman, self.metrics, Landing(self.clock, self.metrics, self.meters, ledger))
         self.mover.around = Surroundings(self.lanes, lambda _: self.decision, dict, Limits(max_moves=0))
         self.relay = Relay(self.lanes, self.watchman, self.metrics, self.meters, ledger, self.mover)
         self.record = Record(job(), self.clock())

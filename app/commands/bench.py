@@ -43,7 +43,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], config
     handoff.add_argument("--cuts", type=_count, default=10, metavar="N", help="moves for each prompt")
     handoff.add_argument("--tokens", type=_count, default=96, metavar="N", help="longest answer")
     handoff.add_argument("--seed", type=int, default=0, metavar="N", help="of the random places of the moves")
-    handoff.add_argument("--prepared", action="store_true", help="heat to the warning point only: make before break")
+    handoff.add_argument("--prepared", action="store_true", help="stay under the critical point: make before break")
     handoff.add_argument("--json", action="store_true", help="print JSON")
     handoff.add_argument(
         "--continuation", choices=[*KINDS], action="append", help="forbid all better ones; may be given several times"

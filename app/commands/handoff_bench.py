@@ -80,8 +80,8 @@ class HandoffBench:
         if len(zones) < 2:
             raise BenchFailedError("there have to be two zones with a simulated sensor and a backend")
         self._zone_of = {backend: str(zone["id"]) for zone in zones for backend in zone["backends"]}
-        trip = "warning" if prepared else "critical"
-        self._hot_celsius = {str(zone["id"]): zone["trips"][trip] + 1 for zone in zones}
+        beyond = -1 if prepared else 1  # under the critical point an answer has time to leave
+        self._hot_celsius = {str(zone["id"]): zone["trips"]["critical"] + beyond for zone in zones}
         self._hands = ThreadPoolExecutor(1)
         self.moves: list[Move] = []
         self.ordinary_gaps_ms: list[float] = []

@@ -49,12 +49,14 @@ def destinations(
     *,
     home: bool = False,
     only_better: bool = False,
+    urgent: bool = True,
     anew: bool = False,
 ) -> Iterator[tuple[Route, Lane]]:
     """Best first: the same model before another one.
 
     For heat only what is cooler than where it is, or was last. `home` lets it go back there, once that is no longer
-    too hot; `only_better` asks for what would get the job first if it came now; `anew` says that nothing is written.
+    too hot; `only_better` asks for what would get the job first if it came now. What can only be asked to go on is none
+    where it is not `urgent`. `anew` says that nothing is written.
     """
     model = course.placed.body["model"]
     for route in sorted(around.decide(course.job).routes, key=lambda route: route.model != model):
@@ -63,7 +65,7 @@ def destinations(
             return
         if lane is None or route.backend in course.failed:
             continue
-        if not anew and not able(course, lane, urgent=not only_better):
+        if not anew and not able(course, lane, urgent=urgent):
             continue
         if lane is course.lane:
             if reason is Reason.FAULT or (home and not _hot(around.zone(lane))):

@@ -102,7 +102,7 @@ def _planned(mover: Mover, course: Course, wanted: Urgency, *, pacing: bool) -> 
         return Move(Reason.HEAT, _why(course), urgent=True, stop=True) if wanted is Urgency.STOP else None
     move = Move(Reason.HEAT, _why(course), urgent=wanted is not Urgency.SOON)
     first = None
-    for route, lane in mover.destinations(course, only_better=wanted is Urgency.SOON):
+    for route, lane in mover.destinations(course, urgent=wanted is not Urgency.SOON):
         if lane.busy < lane.profile.concurrency:
             move.head_for(route, lane)
             return move

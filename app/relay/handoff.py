@@ -61,9 +61,12 @@ class Mover:
         """Whether it may be moved once more."""
         return not course.rooted and len(course.record.handoffs) < self.around.limits.max_moves
 
-    def destinations(self, course: Course, *, only_better: bool) -> Iterator[tuple[Route, Lane]]:
-        """Cooler places for it, best first; `only_better` are those that would get it if it came now."""
-        return destinations(self.around, course, Reason.HEAT, self._clock(), only_better=only_better)
+    def destinations(self, course: Course, *, urgent: bool) -> Iterator[tuple[Route, Lane]]:
+        """Cooler places for it, best first; if it came to a place that was warm already, those that suit it better."""
+        zone, stay = self.around.zone(course.lane), course.stay
+        chosen = zone is not None and stay is not None and zone.since <= stay.since
+        only_better = chosen and not urgent and zone is not None and zone.state is ThermalState.WARNING
+        return destinations(self.around, course, Reason.HEAT, self._clock(), only_better=only_better, urgent=urgent)
 
     async def recover(self, answer: Answer, error: BackendError) -> bytes:
         """Go on elsewhere after a fault: the next block. Raises what broke it when nothing can go on."""
@@ -93,7 +96,7 @@ class Mover:
             return None
         if answer.delivery is not None:
             answer.delivery.changing()
-        parting = await part(answer, course, written, move, self._metrics)
+        parting = await part(answer, course, written, move)
         self._left(course, None)
         block = await self._go_on(answer, course, parting, move, _too_hot(course.lane))
         if answer.delivery is not None:
@@ -197,6 +200,8 @@ class Mover:
             waited = handoff.target == handoff.source and handoff.reason is Reason.HEAT
             handoff.continuation = Continuation.WAIT if waited else continuation
             course.arrived = handoff, cast(Seam, answer.seam)
+            if continuation is Continuation.KV and parting.snapshot is not None:
+                self._metrics.slot_bytes += parting.snapshot.size_bytes
             return _comment(handoff) + block
         finally:
             handoff.stall_seconds = self._clock() - since

@@ -14,7 +14,6 @@ from app.relay.continuation.kv import shares_state
 from app.relay.continuation.rung import Parting
 from app.relay.course import Course, Move
 from app.relay.transcript import Written
-from app.telemetry.metrics import Metrics
 from backends.base import KeepsState, Warms
 
 _SAVE_SECONDS = 10.0
@@ -29,7 +28,7 @@ def read(answer: Answer) -> Written | None:
         return None
 
 
-async def part(answer: Answer, course: Course, written: Written, move: Move, metrics: Metrics) -> Parting:
+async def part(answer: Answer, course: Course, written: Written, move: Move) -> Parting:
     """Stop the source; with its state, if somebody could use that: where it goes, or it itself later."""
     source, snapshot = course.lane, None
     if (written.text or written.reasoning) and shares_state(source, move.lane or source):
@@ -38,7 +37,6 @@ async def part(answer: Answer, course: Course, written: Written, move: Move, met
         try:
             async with asyncio.timeout(_SAVE_SECONDS):
                 snapshot = await backend.save(course.placed, begun, answer.stop_writing)
-            metrics.slot_bytes += snapshot.size_bytes
         except BackendError as error:
             course.record.attempts.append((source.profile.id, error.message))
         except TimeoutError:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
 from app.domain.decision import Decision, Route
 from app.domain.errors import BackendBusyError
+from app.domain.handoff import Continuation
 from app.domain.job import Job
 from app.domain.thermal import Forecast, Zone
 from app.relay.answer import Answer
@@ -175,3 +177,19 @@ async def test_a_zone_that_was_left_is_not_returned_to_until_its_cooldown_is_ove
     scene.look()
     assert course.move is not None
     assert course.move.placed
+
+
+@pytest.mark.parametrize(("warm_since", "moves"), [(999.0, False), (1001.0, True)])
+async def test_a_zone_that_gets_warm_is_left_and_one_that_was_chosen_warm_is_not(
+    warm_since: float, moves: bool
+) -> None:
+    """`decide` may prefer a warm backend to a cool one: then there is no reason to leave it either."""
+    scene = Scene()
+    scene.mover.around = replace(scene.mover.around, decide=lambda _: decision(*scene.lanes.values()))
+    for each in scene.lanes.values():
+        each.backend.continuations = frozenset({Continuation.PREFILL})  # type: ignore[attr-defined]
+    course = scene.add(100)
+    scene.zones["hot"] = replace(zone("hot", 72), since=warm_since)
+    scene.look()
+
+    assert (course.move is not None) is moves

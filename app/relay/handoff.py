@@ -73,6 +73,7 @@ class Mover:
         course = self.courses.get(answer)
         if course is None or course.stay is None:
             raise error
+        since = self._clock()
         await answer.stop_writing()
         zone = self.around.zone(course.lane)
         reason = Reason.HEAT if zone is not None and zone.state is ThermalState.SHUTDOWN else Reason.FAULT
@@ -81,7 +82,7 @@ class Mover:
         self._left(course, error)
         if written is None or not self._can_move(course, written):
             raise error
-        return await self._go_on(answer, course, Parting(course.job, written, course.lane), move, error)
+        return await self._go_on(answer, course, Parting(course.job, written, course.lane, since), move, error)
 
     async def attend(self, answer: Answer) -> bytes | None:
         """There is a reason to leave: the next block if it has left, None to read on here."""
@@ -128,7 +129,7 @@ class Mover:
         """Amid its thoughts, or amid JSON that the target would begin anew, it stays for now."""
         if move.stop or move.lane is None:
             return False
-        parting = Parting(course.job, written, course.lane)
+        parting = Parting(course.job, written, course.lane, self._clock())
         return written.in_reasoning or (parting.constrained and not able(course, move.lane, urgent=True))
 
     def _left(self, course: Course, error: BackendError | None) -> None:
@@ -151,7 +152,7 @@ class Mover:
 
     async def _go_on(self, answer: Answer, course: Course, parting: Parting, move: Move, error: BackendError) -> bytes:
         """The first block from wherever it goes on. Raises the error when it can't go on anywhere."""
-        since = answer.watch.quiet_since = self._clock()
+        answer.watch.quiet_since = parting.since
         course.move = None
         try:
             if (end := nothing_left(answer, parting)) is not None:
@@ -165,7 +166,7 @@ class Mover:
                 prepared=not move.urgent and not move.stop,
             )
             course.record.handoffs.append(handoff)
-            return await self._handed_off(answer, course, parting, move, handoff, since, error)
+            return await self._handed_off(answer, course, parting, move, handoff, error)
         finally:
             move.release()
             answer.watch.waiting_since = answer.watch.quiet_since = None
@@ -179,7 +180,6 @@ class Mover:
         parting: Parting,
         move: Move,
         handoff: Handoff,
-        since: float,
         error: BackendError,
     ) -> bytes:
         try:
@@ -204,7 +204,7 @@ class Mover:
                 self._metrics.slot_bytes += parting.snapshot.size_bytes
             return _comment(handoff) + block
         finally:
-            handoff.stall_seconds = self._clock() - since
+            handoff.stall_seconds = self._clock() - parting.since
             self._stalls.learn(handoff)
             self._metrics.handed_off(handoff)
 

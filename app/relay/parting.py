@@ -30,7 +30,7 @@ def read(answer: Answer) -> Written | None:
 
 async def part(answer: Answer, course: Course, written: Written, move: Move) -> Parting:
     """Stop the source; with its state, if somebody could use that: where it goes, or it itself later."""
-    source, snapshot = course.lane, None
+    source, since, snapshot = course.lane, answer.watch.clock(), None
     if (written.text or written.reasoning) and shares_state(source, move.lane or source):
         begun = Begun(written.text, written.reasoning, written.pieces)
         backend = cast(KeepsState, source.backend)
@@ -42,7 +42,7 @@ async def part(answer: Answer, course: Course, written: Written, move: Move) -> 
         except TimeoutError:
             course.record.attempts.append((source.profile.id, "did not give its state in time"))
     await answer.stop_writing()
-    return Parting(course.job, written, source, snapshot)
+    return Parting(course.job, written, source, since, snapshot)
 
 
 def warm(answer: Answer, course: Course, move: Move) -> None:

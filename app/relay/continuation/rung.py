@@ -27,12 +27,13 @@ _CONSTRAINTS = ("grammar", "json_schema", "guided_json", "guided_regex", "guided
 @dataclass(frozen=True, slots=True)
 class Parting:
     """What an answer takes along when it leaves: the job as it came, what was written, and the source's state if it
-    could be had.
+    could be had. `since` is when that was told to stop, or failed.
     """
 
     job: Job
     written: Written
     source: Lane
+    since: float
     snapshot: Snapshot | None = None
 
     @property

@@ -36,13 +36,13 @@ def test_an_answer_of_which_nothing_is_written_is_not_in_the_middle_of_its_form(
     asked = job(body={"messages": [], "response_format": {"type": "json_object"}})
     source, _ = lane("a")
 
-    assert Parting(asked, NOTHING, source).untouched
-    assert not Parting(asked, NOTHING, source).constrained
-    assert Parting(asked, SOMETHING, source).constrained
+    assert Parting(asked, NOTHING, source, 0.0).untouched
+    assert not Parting(asked, NOTHING, source, 0.0).constrained
+    assert Parting(asked, SOMETHING, source, 0.0).constrained
 
 
 def test_without_its_state_another_backend_is_given_the_text_and_no_ids() -> None:
     source, _ = lane("a")
-    begun = Parting(job(), SOMETHING, source).begun(source)
+    begun = Parting(job(), SOMETHING, source, 0.0).begun(source)
 
     assert (begun.text, begun.written, begun.tokens) == ('{"a"', 2, None)

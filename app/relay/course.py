@@ -18,10 +18,11 @@ from backends.lane import Lane
 class Move:
     """An answer is to leave for this route: a place is taken there, or somebody stands in line for it.
 
-    `urgent` leaves no time for preparations, `stop` not even to read on until there is a place.
+    `urgent` leaves no time for preparations, `stop` not even to read on until there is a place. `since` is when tokens
+    began to be held back for it.
     """
 
-    __slots__ = ("_entering", "lane", "reason", "route", "stop", "urgent", "warming", "why")
+    __slots__ = ("_entering", "lane", "reason", "route", "since", "stop", "urgent", "warming", "why")
 
     def __init__(self, reason: Reason, why: str, *, urgent: bool, stop: bool = False) -> None:
         self.reason = reason
@@ -30,6 +31,7 @@ class Move:
         self.stop = stop
         self.route: Route | None = None
         self.lane: Lane | None = None
+        self.since: float | None = None
         self.warming: asyncio.Task[None] | None = None
         self._entering: asyncio.Task[None] | None = None
 

@@ -25,6 +25,7 @@ from app.telemetry.metrics import Metrics
 from backends.lane import Lane
 
 _NOWHERE = Decision(())
+_COLLECTING_SECONDS = 2.0  # then it moves with what is held back, be it enough to hide the change or not
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -118,7 +119,10 @@ class Mover:
             return False
         if answer.delivery is None or move.lane is None:
             return True
-        return answer.delivery.bridge(self._stalls.usual(course.lane, move.lane))
+        now = self._clock()
+        move.since = now if move.since is None else move.since
+        bridged = answer.delivery.bridge(self._stalls.usual(course.lane, move.lane))
+        return bridged or now - move.since > _COLLECTING_SECONDS
 
     def _can_move(self, course: Course, written: Written) -> bool:
         """An answer that has begun a call can't be gone on with anywhere else."""

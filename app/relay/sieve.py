@@ -9,6 +9,11 @@ import orjson
 from app.domain.errors import StreamBrokenError
 from app.domain.sse import DONE, encode, payloads
 
+_MARKS = (
+    *(b'"finish_reason":"', b'"finish_reason": "', b'"role"', b'"error"'),
+    *(b'"choices":[]', b'"choices": []', b"data: [DONE]"),
+)
+
 Event = dict[str, Any]
 
 
@@ -34,20 +39,34 @@ class Sieve:
 
         Raises StreamBrokenError.
         """
-        if not self.finished and block.count(b"}\n\n") == block.count(b"\n\n") and not _remarkable(block):
+        whole = block.count(b"}\n\n")
+        if not self.finished and whole == block.count(b"\n\n") and _remarkable(block, 0) < 0:
             return block
+        plain = not self.finished and whole + block.endswith(DONE) == block.count(b"\n\n")
         kept: list[bytes] = []
         try:
-            for data in payloads(block):
-                if data == b"[DONE]":
-                    kept.append(self.end())
-                    break
-                kept.append(self._event(data))
+            start = self._skimmed(block, kept) if plain else 0
+            kept.extend(self._event(data) for data in payloads(block[start:]) if not self.ended)
         except StreamBrokenError as error:
             if not any(kept):
                 raise
             self.bad = error
         return b"".join(kept)
+
+    def _skimmed(self, block: bytes, kept: list[bytes]) -> int:
+        """Keep what needs no look as it is, up to the finish_reason; where the rest begins."""
+        start = 0
+        while not self.finished and (at := _remarkable(block, start)) >= 0:
+            before, end = block.rfind(b"\n\n", start, at), block.index(b"\n\n", at) + 2
+            begin = start if before < 0 else before + 2
+            kept.append(block[start:begin])
+            start = begin
+            kept.extend(map(self._event, payloads(block[begin:end])))
+            start = end
+        if not self.finished:
+            kept.append(block[start:])
+            start = len(block)
+        return start
 
     def end(self) -> bytes:
         """The last words. Raises StreamBrokenError when they can't be: there was no finish_reason."""
@@ -57,7 +76,9 @@ class Sieve:
         return DONE
 
     def _event(self, data: bytes) -> bytes:
-        if not self.finished and data.endswith(b"}") and not _remarkable(data):
+        if data == b"[DONE]":
+            return self.end()
+        if not self.finished and data.endswith(b"}") and _remarkable(data, 0) < 0:
             return encode(data)
         event = self._parsed(data)
         if event.get("error"):
@@ -115,13 +136,7 @@ def _goes_on(choice: Event) -> bool:
     return not choice.get("finish_reason")
 
 
-def _remarkable(events: bytes) -> bool:
-    """Whether they need a closer look; in a string of JSON the quotes would be escaped. Every block is searched."""
-    return (
-        b'"finish_reason":"' in events
-        or b'"role"' in events
-        or b'"error"' in events
-        or b'"choices":[]' in events
-        or b'"finish_reason": "' in events
-        or b'"choices": []' in events
-    )
+def _remarkable(events: bytes, start: int) -> int:
+    """Where something first needs a closer look, -1 when nothing does; in JSON strings the quotes would be escaped."""
+    places = [at for mark in _MARKS if (at := events.find(mark, start)) >= 0]
+    return min(places) if places else -1

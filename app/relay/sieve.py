@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -40,7 +41,7 @@ class Sieve:
         Raises StreamBrokenError.
         """
         whole = block.count(b"}\n\n")
-        if not self.finished and whole == block.count(b"\n\n") and _remarkable(block, 0) < 0:
+        if not self.finished and whole == block.count(b"\n\n") and not _remarkable(block):
             return block
         plain = not self.finished and whole + block.endswith(DONE) == block.count(b"\n\n")
         kept: list[bytes] = []
@@ -55,14 +56,16 @@ class Sieve:
 
     def _skimmed(self, block: bytes, kept: list[bytes]) -> int:
         """Keep what needs no look as it is, up to the finish_reason; where the rest begins."""
-        start = 0
-        while not self.finished and (at := _remarkable(block, start)) >= 0:
+        start, places = 0, [block.find(mark) for mark in _MARKS]
+        while not self.finished and (at := _first(places)) >= 0:
             before, end = block.rfind(b"\n\n", start, at), block.index(b"\n\n", at) + 2
             begin = start if before < 0 else before + 2
             kept.append(block[start:begin])
             start = begin
             kept.extend(map(self._event, payloads(block[begin:end])))
             start = end
+            found = zip(_MARKS, places, strict=True)
+            places = [block.find(mark, start) if 0 <= place < start else place for mark, place in found]
         if not self.finished:
             kept.append(block[start:])
             start = len(block)
@@ -78,7 +81,7 @@ class Sieve:
     def _event(self, data: bytes) -> bytes:
         if data == b"[DONE]":
             return self.end()
-        if not self.finished and data.endswith(b"}") and _remarkable(data, 0) < 0:
+        if not self.finished and data.endswith(b"}") and not _remarkable(data):
             return encode(data)
         event = self._parsed(data)
         if event.get("error"):
@@ -136,7 +139,21 @@ def _goes_on(choice: Event) -> bool:
     return not choice.get("finish_reason")
 
 
-def _remarkable(events: bytes, start: int) -> int:
-    """Where something first needs a closer look, -1 when nothing does; in JSON strings the quotes would be escaped."""
-    places = [at for mark in _MARKS if (at := events.find(mark, start)) >= 0]
-    return min(places) if places else -1
+def _remarkable(events: bytes) -> bool:
+    """Whether something needs a closer look; in a string of JSON the quotes would be escaped.
+
+    Every block is searched for the marks: written out, that takes half the time.
+    """
+    return (
+        b'"finish_reason":"' in events
+        or b'"role"' in events
+        or b'"error"' in events
+        or b'"choices":[]' in events
+        or b'"finish_reason": "' in events
+        or b'"choices": []' in events
+    )
+
+
+def _first(places: Iterable[int]) -> int:
+    """The first place, -1 when nothing was found anywhere."""
+    return min((place for place in places if place >= 0), default=-1)

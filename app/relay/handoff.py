@@ -72,7 +72,7 @@ class Mover:
     async def recover(self, answer: Answer, error: BackendError) -> bytes:
         """Go on elsewhere after a fault: the next block. Raises what broke it when nothing can go on."""
         course = self.courses.get(answer)
-        if course is None or course.stay is None:
+        if course is None or course.stay is None or answer.watch.out_of_time():
             raise error
         since = self._clock()
         await answer.stop_writing()

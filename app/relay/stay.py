@@ -61,7 +61,7 @@ class Stay:
             return
         self._metrics.energy_joules[backend, energy.source] += energy.joules
         tokens = (record.usage or {}).get("completion_tokens")
-        if self.began is not None and tokens:
+        if self.began is not None and tokens and not record.handoffs:  # else not all are its own
             self.lane.cost(self.model, energy.joules, tokens, energy.seconds)
         if record.key_name is not None:
             self._ledger.spend(record.key_name, energy.joules)

@@ -1,4 +1,4 @@
-"""The `isotherm` command: serve, check, explain, models, sensors, top, demo, bench."""
+"""The `isotherm` command: serve, check, explain, models, sensors, top, demo, bench, calibrate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from app.commands import bench, check, demo, explain, models, sensors, serve, top
+from app.commands import bench, calibrate, check, demo, explain, models, sensors, serve, top
 from app.domain.errors import IsothermError
 
 _CONFIGURATION = Path(__file__).parent.parent / "config" / "isotherm.yaml"
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="isotherm", description="One address in front of all your local AI.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (serve, check, explain, models, sensors, top, demo, bench):
+    for module in (serve, check, explain, models, sensors, top, demo, bench, calibrate):
         module.add_to(commands, _CONFIGURATION)
     return parser
 

@@ -13,6 +13,7 @@ from app.relay.relay import Relay
 from app.routing.decide import decide
 from app.routing.rule import Rule
 from app.telemetry.decisions import Decisions
+from app.telemetry.feedback import Feedback
 from app.telemetry.ledger import Ledger
 from app.telemetry.metrics import Metrics
 from app.thermostat import Thermostat
@@ -32,6 +33,7 @@ class Gateway:
     relay: Relay
     thermostat: Thermostat
     decisions: Decisions
+    feedback: Feedback
     ledger: Ledger
     metrics: Metrics
     clock: Callable[[], float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Self
 
 from app.catalogue.cache import Cache
 from app.catalogue.catalogue import Catalogue
+from app.confidence.calibration import UnusableCalibrationError, read_calibration
+from app.confidence.judge import Judge
+from app.domain.confidence import Forwarding
 from app.domain.errors import ConfigurationError
 from app.gateway import Gateway
 from app.keyring import Client, Keyring
@@ -19,11 +23,13 @@ from app.relay.destinations import Limits, Surroundings
 from app.relay.directory import Directory
 from app.relay.handoff import Mover
 from app.relay.landing import Landing
+from app.relay.policies import Estimates, Policies
 from app.relay.relay import Relay
 from app.relay.watch import Watchman
 from app.routing.rule import KINDS as RULES
 from app.telemetry.decisions import Decisions
 from app.telemetry.energy import Meter
+from app.telemetry.feedback import Feedback, default_file
 from app.telemetry.ledger import Ledger
 from app.telemetry.metrics import Metrics
 from app.thermal.monitor import Monitor
@@ -33,6 +39,11 @@ from backends.base import KINDS, BackendSettings, Resources
 from backends.lane import Lane
 from config.kinds import read_kind
 from config.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: The one that comes along.
+CALIBRATION = Path(__file__).parent.parent / "config" / "calibration.json"
 
 Clock = Callable[[], float]
 
@@ -92,7 +103,8 @@ def build(settings: Settings, parts: Parts, previous: Gateway | None = None) -> 
         lanes[backend.id] = old if old is not None and old.settings == backend else _lane(backend, parts)
     for lane in lanes.values():
         parts.meters.setdefault(lane.profile.meter, Meter())
-    relay = Relay(lanes, parts.watchman, parts.metrics, parts.meters, parts.ledger, parts.mover)
+    policies = read_policies(settings)
+    relay = Relay(lanes, parts.watchman, parts.metrics, parts.meters, parts.ledger, parts.mover, policies)
     return Gateway(
         settings=settings,
         keyring=_keyring(settings, parts.clock),
@@ -102,10 +114,34 @@ def build(settings: Settings, parts: Parts, previous: Gateway | None = None) -> 
         relay=relay,
         thermostat=_thermostat(settings, backends, lanes, parts, previous),
         decisions=parts.decisions,
+        feedback=_feedback(settings),
         ledger=parts.ledger,
         metrics=parts.metrics,
         clock=parts.clock,
     )
+
+
+def read_policies(settings: Settings) -> Policies:
+    """A calibration that can't be used is told of, in the log and with each answer; the one that comes along counts."""
+    wanted, note = settings.confidence.calibration, None
+    calibration = read_calibration(CALIBRATION.read_bytes())
+    if wanted is not None:
+        try:
+            calibration = read_calibration(wanted.expanduser().read_bytes())
+        except (OSError, UnusableCalibrationError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            note = f"the calibration {wanted.name} is not used: {why}"
+            logger.warning("%s", note)
+    return Policies(
+        Judge(calibration, settings.confidence.prior, note),
+        Estimates(settings.confidence.estimates),
+        {name: Forwarding(**dict(each)) for name, each in settings.confidence.forwarding.items()},
+    )
+
+
+def _feedback(settings: Settings) -> Feedback:
+    chosen = settings.telemetry.feedback
+    return Feedback(default_file(os.environ) if chosen is None else chosen.expanduser())
 
 
 def surroundings(gateway: Gateway) -> Surroundings:

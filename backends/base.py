@@ -51,6 +51,13 @@ class Probing(Frozen):
     cooldown_seconds: Seconds = Field(15, description="that an open breaker waits before one job may try again")
 
 
+class Price(Frozen):
+    """What a million tokens cost, in whatever currency the budgets are in."""
+
+    prompt: float = Field(ge=0, description="for tokens that are read")
+    completion: float = Field(ge=0, description="for tokens that are written")
+
+
 class BackendSettings(Frozen):
     """What every kind of backend can be told."""
 
@@ -75,6 +82,7 @@ class BackendSettings(Frozen):
     concurrency: int = Field(8, ge=1, le=100_000, description="jobs that it takes at once")
     queue: int = Field(64, ge=0, le=100_000, description="jobs that may wait for a place")
     ageing_seconds: Seconds = Field(30, description="after which a waiting job counts as one priority higher")
+    price: Price | None = Field(None, description="what a million tokens cost; unknown when left out")
     warm_up: bool = Field(False, description="ask for one token at start, so that the model is loaded")
     timeouts: Timeouts = Timeouts()
     health: Probing = Probing()
@@ -89,8 +97,10 @@ class BackendSettings(Frozen):
         """The model that must be in the cache (or on disk) before this backend can start."""
         return None
 
-    def profile(self, honours: dict[Capability, frozenset[str]], *, passes_extras: bool = False) -> Profile:
-        """The facts for routing, with what this kind can act on."""
+    def profile(
+        self, honours: dict[Capability, frozenset[str]], *, passes_extras: bool = False, managed: bool = False
+    ) -> Profile:
+        """The facts for routing, with what this kind can act on; `managed` if the gateway runs it itself."""
         return Profile(
             id=self.id,
             kind=self.kind,
@@ -105,6 +115,8 @@ class BackendSettings(Frozen):
             watts=self.watts,
             max_model_billions=self.max_model_billions,
             zone=self.zone,
+            managed=managed,
+            price=None if self.price is None else (self.price.prompt, self.price.completion),
         )
 
 

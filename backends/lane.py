@@ -26,6 +26,7 @@ class Lane:
     """`changed` counts up whenever the served models do, so that others may remember what they made of them.
 
     `duty` is the share of the time that the backend was told to work; `hot` says that its zone takes no new work.
+    `silent` are models that refuse to tell log-probabilities.
     """
 
     def __init__(self, backend: Backend, settings: BackendSettings, clock: Callable[[], float]) -> None:
@@ -38,6 +39,7 @@ class Lane:
         self.busy = 0
         self.duty = 1.0
         self.hot = False
+        self.silent: set[str] = set()
         self._clock = clock
         self._line: PriorityQueue[asyncio.Future[bool]] = PriorityQueue(self.profile.queue, settings.ageing_seconds)
         self._lessons = Lessons()

@@ -36,7 +36,7 @@ class LlamaCpp:
 
     def __init__(self, settings: LlamaCppSettings, resources: Resources) -> None:
         capabilities = {Capability.EMBED: frozenset[str]()} if settings.embeddings else HONOURS
-        self.profile = settings.profile(capabilities, passes_extras=True)
+        self.profile = settings.profile(capabilities, passes_extras=True, managed=settings.model is not None)
         self._settings = settings
         self._resources = resources
         given = settings.api_key.get_secret_value() if settings.api_key else ""

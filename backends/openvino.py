@@ -72,7 +72,7 @@ class OpenVino:
 
     def __init__(self, settings: OpenVinoSettings, resources: Resources) -> None:
         chat = _CHAT if settings.stateful else _CHAT | {"logprobs"}
-        self.profile = settings.profile({Capability.CHAT: chat, Capability.COMPLETE: _SAMPLING})
+        self.profile = settings.profile({Capability.CHAT: chat, Capability.COMPLETE: _SAMPLING}, managed=True)
         self._settings = settings
         self._resources = resources
         self._name = Path(settings.model).name.removesuffix(".gguf") if os.sep in settings.model else settings.model

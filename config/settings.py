@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.domain.backend import Hardware
 from app.domain.job import Workload
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Pattern = Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class Frozen(BaseModel):
-    """Settings are read once and never change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from config.confidence import Confidence
+from config.frozen import Frozen, Name, Pattern
 
 
 class ApiKey(Frozen):
@@ -205,6 +199,9 @@ class Telemetry(Frozen):
     """What is remembered."""
 
     decisions: int = Field(1000, ge=1, le=1_000_000, description="how many decisions /admin/decisions keeps")
+    feedback: Path | None = Field(
+        None, description="SQLite file of what people say of answers; under $XDG_STATE_HOME when left out"
+    )
 
 
 class Settings(BaseSettings):
@@ -219,6 +216,7 @@ class Settings(BaseSettings):
     backends: tuple[dict[str, Any], ...] = Field((), description="what runs models")
     routing: Routing = Field(Routing(), description="choosing a backend")
     handoff: Handoffs = Field(Handoffs(), description="moving running answers")
+    confidence: Confidence = Field(Confidence(), description="doubting answers")
     telemetry: Telemetry = Field(Telemetry(), description="what is remembered")
 
     @classmethod

@@ -110,12 +110,13 @@ class Board:
 
 
 def _mark(record: Record) -> object:
-    """What differs once a record has changed: anything while it runs, then its energy and the end of a handoff, which
-    may be known late.
+    """What differs once a record has changed: anything while it runs, then its energy, the end of a handoff and what
+    was made of an answer, which may be known late.
     """
     if record.outcome == "running":
         return record.describe()
-    return record.outcome, record.energy, [handoff.result for handoff in record.handoffs]
+    moves = [handoff.result for handoff in record.handoffs]
+    return record.outcome, record.energy, moves, [(attempt.result, attempt.confidence) for attempt in record.judged]
 
 
 def _event(name: bytes, content: dict[str, Any]) -> bytes:

@@ -137,6 +137,8 @@ class Visit:
             )
         if client.watt_hours_per_day is not None and client.name is not None:
             gateway.ledger.check(client.name, client.watt_hours_per_day)
+        for name in (wishes.forwarding or {}).get("escalation_path", ()):
+            client.check_model(name)
         if client.max_watts is not None:
             wishes = replace(wishes, max_watts=min(client.max_watts, wishes.max_watts or client.max_watts))
         return wishes
@@ -175,7 +177,7 @@ class Visit:
 
     async def _stream(self, job: Job, answer: Answer, decision: Decision, watch: Watch) -> None:
         send = self._send
-        headers = answer_headers(job, answer.route, decision, b"text/event-stream; charset=utf-8")
+        headers = answer_headers(job, answer.route, decision, b"text/event-stream; charset=utf-8", answer.judged)
         headers.append((b"cache-control", b"no-cache"))
         headers.append((b"x-accel-buffering", b"no"))
         self.status = 200
@@ -193,7 +195,7 @@ class Visit:
         while not answer.complete:
             await answer.next()
         content = orjson.dumps(answer.whole())
-        headers = answer_headers(job, answer.route, decision, b"application/json")
+        headers = answer_headers(job, answer.route, decision, b"application/json", answer.judged)
         self.status = 200
         await self._send_whole(200, headers, content)
 

@@ -22,6 +22,7 @@ from app.domain.errors import (
     NoRouteError,
     RateLimitedError,
     RequestError,
+    StorageError,
 )
 
 _MAX_RETRY_AFTER_SECONDS = 60  # openai-node falls back to its own pace above this
@@ -59,6 +60,8 @@ def _facts(error: IsothermError) -> tuple[int, str, str | None, str | None]:
         return error.status or 400, "invalid_request_error", error.param, error.code
     if isinstance(error, NoRouteError):
         return 503, "service_unavailable_error", None, "no_route"
+    if isinstance(error, StorageError):
+        return 503, "service_unavailable_error", None, "storage_failed"
     if isinstance(error, BackendTimeoutError):
         return 504, "backend_error", None, "backend_timeout"
     if isinstance(error, BackendError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import getrandbits
 
 from starlette.types import Receive
 
+from app.domain.confidence import Attempt
 from app.domain.decision import Decision, Route
 from app.domain.errors import BadRequestError, TooLargeError
 from app.domain.job import Job
@@ -54,10 +55,13 @@ async def read_body(receive: Receive, declared: bytes | None, limit_bytes: int) 
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def answer_headers(job: Job, route: Route, decision: Decision, content_type: bytes) -> Headers:
+def answer_headers(
+    job: Job, route: Route, decision: Decision, content_type: bytes, judged: Sequence[Attempt] = ()
+) -> Headers:
     """Who answers and why, what it draws and how long it usually takes; `unknown` where nobody knows.
 
-    The latency is that of X-Max-Latency-Ms: to the first token of a stream, to the end of a whole answer.
+    The latency is that of X-Max-Latency-Ms: to the first token of a stream, to the end of a whole answer. With what
+    was `judged` of it so far, how many attempts were made, and how likely the one that is sent is right.
     """
     candidate = route.candidate
     watts, seconds = candidate.watts, candidate.latency_seconds(stream=job.stream, tokens=job.max_tokens)
@@ -70,7 +74,17 @@ def answer_headers(job: Job, route: Route, decision: Decision, content_type: byt
         (b"x-estimated-power-watts", b"unknown" if watts is None else b"%g" % watts),
         (b"x-estimated-latency-ms", b"unknown" if seconds is None else b"%.1f" % (seconds * 1000)),
         (b"x-alternatives", _list(others)),
+        *_confidence(judged),
     ]
+
+
+def _confidence(judged: Sequence[Attempt]) -> Headers:
+    if not judged:
+        return []
+    chosen = next((attempt.confidence for attempt in judged if attempt.result in ("accepted", "best")), None)
+    if chosen is None:  # the one that is sent is still being written
+        return [(b"x-attempts", b"%d" % (len(judged) + 1))]
+    return [(b"x-confidence", b"%.4f" % chosen.probability), (b"x-attempts", b"%d" % len(judged))]
 
 
 def _list(names: Iterable[str]) -> bytes:

@@ -78,6 +78,7 @@ def make_job(
         ),
         priority=priority,
         background=for_nobody,
+        question=last_words,
     )
 
 

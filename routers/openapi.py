@@ -24,6 +24,7 @@ _ERRORS = {
     "401": "no key, or an unknown one",
     "403": "the key may not do this",
     "404": "there is no such thing here",
+    "409": "it is too early, or too late, for this",
     "413": "the body is too long",
     "429": "too many for now; see Retry-After",
     "502": "the backends failed",

@@ -1,4 +1,4 @@
-"""What every test may rely on: coroutines run on asyncio, nothing is left behind, no proxy stands in the way."""
+"""What every test may rely on: coroutines run on asyncio, nothing is left behind or kept at home, and no proxy."""
 
 from collections.abc import Iterator
 
@@ -20,4 +20,11 @@ def no_proxy_of_this_machine() -> Iterator[None]:
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             patch.delenv(name, raising=False)
             patch.delenv(name.upper(), raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_state_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield

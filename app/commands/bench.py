@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import logging
-import multiprocessing
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 
-import uvloop
-
-from app.catalogue.cache import Cache, default_root
-from app.catalogue.catalogue import load_catalogue
+from app.commands import doubt_bench
 from app.commands.gateway_client import GatewayClient
-from app.commands.handoff_bench import PROMPTS, BenchFailedError, HandoffBench
+from app.commands.handoff_bench import PROMPTS, HandoffBench
 from app.commands.handoff_figures import Row, summarise, table
-from app.commands.serve import CATALOGUE, fetch_missing
+from app.commands.served import served
 from app.domain.handoff import Continuation
-from app.main import create_app
 from app.relay.continuation.rung import KINDS
-from app.server import run
-from app.wiring import model_finder, read_backends
-from config.load import load_settings
 from config.settings import Settings
 
 _CONFIGURATION = Path(__file__).parent.parent.parent / "config" / "demo.yaml"
-_STOPPING_SECONDS = 20
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], configuration: Path) -> None:  # noqa: ARG001
@@ -49,13 +35,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser], config
         "--continuation", choices=[*KINDS], action="append", help="forbid all better ones; may be given several times"
     )
     handoff.set_defaults(command=bench_handoff)
+    doubt_bench.add_to(benches)
 
 
 def bench_handoff(options: argparse.Namespace) -> int:
     """Raises ConfigurationError, ModelFetchError, GatewayUnreachableError, BenchFailedError."""
     rows: list[Row] = []
     for best in options.continuation or [Continuation.KV]:
-        with _served(options.config, best) as url:
+        with served(options.config, partial(_at_once, best)) as url:
             measured, missed = _measure(GatewayClient(url, None), options)
         rows += measured
         if missed:
@@ -82,50 +69,10 @@ def _count(text: str) -> int:
     return count
 
 
-@contextmanager
-def _served(configuration: Path, best: str) -> Iterator[str]:
-    """A gateway in a process of its own that knows no better continuation than that; its URL."""
-    settings = load_settings(configuration)
-    fetch_missing(read_backends(settings), load_catalogue(CATALOGUE), Cache(default_root(os.environ)))
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(configuration, best, there))
-    process.start()
-    there.close()
-    try:
-        yield str(here.recv())
-    except EOFError:
-        raise BenchFailedError("the gateway could not be started; see above") from None
-    finally:
-        process.terminate()
-        process.join(_STOPPING_SECONDS)
-        if process.is_alive():
-            process.kill()
-
-
-def _serve(configuration: Path, best: str, ready: Connection) -> None:
-    logging.basicConfig(level=logging.ERROR)  # that zones become hot is no news here
-    settings = _at_once(load_settings(configuration))
-    for better in _better(best):
-        del KINDS[better]  # this process is the only one that reads them here
-    cache = Cache(default_root(os.environ))
-    app = create_app(settings, model_finder(load_catalogue(CATALOGUE), cache))
-
-    async def tell(url: str) -> None:
-        await app.state.serving.settled()
-        ready.send(url)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(app, settings.server, tell))
-
-
-def _better(best: str) -> Sequence[str]:
+def _at_once(best: str, settings: Settings) -> Settings:
+    """In the gateway's process: zones may cool down as quickly as they are told to, and no better continuation is known."""
     ladder = [*KINDS]
-    return ladder[: ladder.index(best)]
-
-
-def _at_once(settings: Settings) -> Settings:
-    """On a free port, with zones that may cool down as quickly as they are told to."""
-    server = settings.server.model_copy(update={"host": "127.0.0.1", "port": 0})
+    for better in ladder[: ladder.index(best)]:
+        del KINDS[better]  # this process is the only one that reads them here
     zones = tuple(zone.model_copy(update={"dwell_seconds": 0}) for zone in settings.zones)
-    return settings.model_copy(update={"server": server, "zones": zones})
+    return settings.model_copy(update={"zones": zones})

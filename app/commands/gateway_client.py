@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,17 +34,19 @@ class GatewayClient:
     def put(self, path: str, body: dict[str, Any]) -> Any:
         return self._ask("PUT", path, body).json()
 
-    def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        return self._ask("POST", path, body)
+    def post(self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> httpx.Response:
+        return self._ask("POST", path, body, headers)
 
     def text(self, path: str) -> str:
         return self._ask("GET", path).text
 
     @contextmanager
-    def stream(self, path: str, body: dict[str, Any]) -> Iterator[httpx.Response]:
+    def stream(
+        self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
         """An answer while it comes."""
         try:
-            with self._http.stream("POST", path, json=body) as answer:
+            with self._http.stream("POST", path, json=body, headers=headers) as answer:
                 if not answer.is_success:
                     answer.read()
                 yield self._checked(answer, path)
@@ -54,9 +56,11 @@ class GatewayClient:
     def close(self) -> None:
         self._http.close()
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, json=body)
+            answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
         return self._checked(answer, path)

@@ -15,7 +15,7 @@ import orjson
 
 from app.commands.gateway_client import GatewayClient
 from app.commands.handoff_figures import Move, divergence
-from app.domain.errors import IsothermError
+from app.commands.served import BenchFailedError
 
 PROMPTS = (
     "What can you tell me about the sea?",
@@ -43,10 +43,6 @@ _COOL_CELSIUS = 30
 _PIECES_AFTER = 8  # after the move, that belong to its surroundings
 _PIECES_AT_THE_END = 8  # in which no cut is made: the answer would be over first
 _BYTES = re.compile(r"^isotherm_handoff_state_bytes_total (\S+)$", re.MULTILINE)
-
-
-class BenchFailedError(IsothermError):
-    """The gateway did not do what is to be measured."""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 Row = dict[str, Any]
 
 _UNKNOWN = "?"
+_MARKED = ("best", "failed")  # what the order of the attempts does not say
 
 
 def screen(
@@ -22,7 +23,10 @@ def screen(
         map(_backend, backends),
     )
     lines.append("")
-    lines += _table(("REQUEST", "MODEL", "BACKEND", "OUTCOME", "SECONDS", "JOULES", "WHY"), map(_decision, decisions))
+    lines += _table(
+        ("REQUEST", "MODEL", "BACKEND", "OUTCOME", "CONFIDENCE", "SECONDS", "JOULES", "WHY"),
+        map(_decision, decisions),
+    )
     return [line[:columns] for line in lines]
 
 
@@ -62,6 +66,25 @@ def _way(record: Row) -> str:
     return " → ".join([*left, record["backend"] or "-"])
 
 
+def _confidence(record: Row) -> str:
+    """How likely the answer is right, and once one was doubted, who was asked in turn; a hyphen where nobody judged."""
+    answers = record["answers"]
+    if not answers:
+        return "-"
+    doubted = answers[-1]["result"] == "doubted"
+    if len(answers) == 1 and not doubted:
+        return _share(answers[0]["confidence"])
+    steps = [_step(each) for each in answers]
+    if doubted:
+        steps.append("…" if record["outcome"] == "running" else "-")
+    return " → ".join(steps)
+
+
+def _step(answer: Row) -> str:
+    mark = f" ({answer['result']})" if answer["result"] in _MARKED else ""
+    return f"{answer['model']} {_share(answer['confidence'])}{mark}"
+
+
 def _decision(record: Row) -> tuple[str, ...]:
     routes = [route for route in record["routes"] if route["backend"] == (record["backend"] or route["backend"])]
     verdicts = (
@@ -74,12 +97,17 @@ def _decision(record: Row) -> tuple[str, ...]:
         record["model_asked"],
         _way(record),
         record["outcome"],
+        _confidence(record),
         _number(record["seconds"], ".2f"),
         _UNKNOWN
         if energy is None or energy["joules"] is None
         else f"{energy['joules']:.1f} ±{energy['error_joules']:.1f}",
         f"{heaviest['rule']}: {heaviest['reason']}",
     )
+
+
+def _share(value: float | None) -> str:
+    return _UNKNOWN if value is None else f"{value * 100:.0f} %"
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

@@ -88,7 +88,8 @@ class Profile:
     `passes_extras` says that fields outside the API reach it as they came.
     `watts` is what it draws when it works, None when nobody said. `max_model_billions` is the largest model, in
     billions of parameters, that it should be given.
-    `concurrency` is how many jobs it takes at once and `queue` how many may wait for a place.
+    `concurrency` is how many jobs it takes at once and `queue` how many may wait for a place. `managed` says that the
+    gateway runs it itself. `price` is that of a million tokens, read and written, in whatever currency is meant.
     """
 
     id: str
@@ -104,6 +105,8 @@ class Profile:
     watts: float | None = None
     max_model_billions: float | None = None
     zone: str | None = None
+    managed: bool = False
+    price: tuple[float, float] | None = None
 
     @property
     def meter(self) -> str:

@@ -8,8 +8,10 @@ IsothermError
 │   ├── PermissionDeniedError   403
 │   ├── ModelNotFoundError      404
 │   ├── TooLargeError           413
+│   ├── DoubtfulError           422, no answer was good enough
 │   └── RateLimitedError        429, says when to come back
 ├── NoRouteError                503, nothing can take the job now
+├── StorageError                503, what is to be kept can't be kept or read now
 └── BackendError                a backend let us down
     ├── BackendRefusedError     before its first byte, so the next route may be tried
     │   ├── BackendStartingError  it is loading its model
@@ -88,6 +90,20 @@ class TooLargeError(RequestError):
     status = 413
 
 
+class DoubtfulError(RequestError):
+    """There were answers, but none was as likely right as was asked for."""
+
+    status = 422
+    kind = "low_confidence_error"
+
+    def __init__(self, best: float, least: float) -> None:
+        super().__init__(
+            f"The best answer is right with a probability of {best:.2f}, less than the {least:g} that was asked for.",
+            param="X-Min-Confidence",
+            code="low_confidence",
+        )
+
+
 class RateLimitedError(RequestError):
     """Too many, or too much, for now."""
 
@@ -105,6 +121,10 @@ class NoRouteError(IsothermError):
     def __init__(self, message: str, *, retry_after_seconds: float = 5.0) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class StorageError(IsothermError):
+    """The disk is full, or a file is locked, broken or of another version."""
 
 
 class BackendError(IsothermError):

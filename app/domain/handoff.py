@@ -13,6 +13,7 @@ class Reason(StrEnum):
 
     HEAT = "heat"
     FAULT = "fault"
+    DOUBT = "doubt"
 
 
 class Continuation(StrEnum):

@@ -40,6 +40,7 @@ class Wishes:
 
     `target` is the one backend to use. `max_latency_seconds` is until the first token of a streamed answer, or the end
     of a whole one. `max_watts` is what a backend may draw. None asks for nothing.
+    `forwarding` is what of the policy of forwarding is to be different.
     """
 
     target: str | None = None
@@ -49,6 +50,7 @@ class Wishes:
     max_watts: float | None = None
     media_type: Workload | None = None
     priority: Priority | None = None
+    forwarding: Mapping[str, Any] | None = None
 
 
 NO_WISHES = Wishes()
@@ -60,7 +62,7 @@ class Job:
 
     `prompt_bytes` is the length of the prompt's text in UTF-8 bytes; its tokens are only known to a tokenizer.
     `choices` is how many answers are wanted: `n`, times the number of prompts of a completion.
-    `background` is work that nobody waits for, such as a title for a chat.
+    `background` is work that nobody waits for, such as a title for a chat. `question` is what the user said last.
     """
 
     request_id: str
@@ -80,6 +82,7 @@ class Job:
     workload: Workload = Workload.TEXT
     priority: Priority = Priority.NORMAL
     background: bool = False
+    question: str = ""
 
     def to(self, model: str) -> Job:
         """The same job for a backend that calls the model by this name."""

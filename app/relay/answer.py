@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
 
+from app.domain.confidence import Attempt
 from app.domain.decision import Route
-from app.domain.errors import BackendError, StreamBrokenError
+from app.domain.errors import BackendError
 from app.domain.sse import DONE
-from app.relay.collect import collect
 from app.relay.delivery import Delivery
-from app.relay.sieve import Sieve
-from app.relay.transcript import Transcript, with_role
+from app.relay.doubt import Doubt, Draft
+from app.relay.sentences import whole_sentences
 from app.relay.watch import Watch
-
-
-class Fits(Protocol):
-    """Fits the events of one backend to what others have written (a seam)."""
-
-    ended: bool
-
-    def feed(self, block: bytes) -> bytes:
-        """Whole events in, whole events out. Raises ValueError."""
+from app.relay.writing import Writing
 
 
 class Moves(Protocol):
@@ -34,21 +26,19 @@ class Moves(Protocol):
     async def attend(self, answer: Answer) -> bytes | None:
         """There is a reason to leave: the next block if it has left, None to read on here."""
 
+    async def reconsider(self, answer: Answer) -> bytes | None:
+        """All is written and nothing sent: the next block if another attempt is made, None to leave it at that."""
+
     def wants_buffer(self, answer: Answer) -> bool:
         """Whether its leaving is worth holding some of it back for."""
 
 
-class Answer:
-    """What backends write, watched; `route` says who writes now.
-
-    `attend` is what each token reads: whether there is a reason to leave; `mover` knows which, and is None for one that
-    nobody moves. `delivery` holds back some of what was read, `complete` says that all of it is out.
+class Answer(Writing):
+    """`mover` knows the reasons to leave, and is None for an answer that nobody moves. `delivery` holds back some of
+    what was read, `complete` says that all of it is out, `first` is what its client gets first.
     """
 
-    __slots__ = (
-        *("_blocks", "_pump", "_sieve", "attend", "complete", "delivery", "first"),
-        *("mover", "route", "seam", "transcript", "watch"),
-    )
+    __slots__ = ("_pump", "complete", "delivery", "first", "mover")
 
     def __init__(
         self,
@@ -59,31 +49,21 @@ class Answer:
         include_usage: bool,
         single: bool = True,
         mover: Moves | None = None,
+        doubt: Doubt | None = None,
     ) -> None:
-        self.route = route
-        self.watch = watch
-        self.transcript = Transcript()
+        super().__init__(route, blocks, watch, include_usage=include_usage, single=single, doubt=doubt)
         self.first = b""
         self.complete = False
-        self.attend = False
         self.mover = mover
-        self.seam: Fits | None = None
         self.delivery: Delivery | None = None
-        self._blocks = blocks
-        self._sieve = Sieve(route.backend, include_usage=include_usage, single=single)
         self._pump: asyncio.Task[None] | None = None
-
-    @property
-    def usage(self) -> dict[str, Any] | None:
-        """Of the whole answer; None while nobody has told."""
-        return self._sieve.usage or (self.transcript.usage() if self._sieve.ended else None)
 
     async def next(self) -> bytes:
         """The next block of whole events, empty when nothing of it is for the client; `data: [DONE]` is last.
 
         Raises StreamBrokenError or BackendTimeoutError.
         """
-        if self.attend:
+        if self.attend or self.doubt is not None:
             return await self._attend()
         try:
             block = await self.step()
@@ -92,44 +72,67 @@ class Answer:
         self.complete = self._sieve.ended
         return block
 
-    def go_on(self, route: Route, blocks: AsyncGenerator[bytes, None], seam: Fits) -> None:
-        """From now on these are the blocks, as the seam makes them fit."""
-        self.route, self._blocks, self.seam = route, blocks, seam
-        self._sieve.backend, self._sieve.bad = route.backend, None
+    @property
+    def judged(self) -> Sequence[Attempt]:
+        """What was made of it so far."""
+        return () if self.doubt is None else self.doubt.attempts
 
-    def fit(self, block: bytes) -> bytes:
-        """What of a block the client gets. Raises StreamBrokenError."""
-        if self.seam is not None:
-            block = self._joined(self.seam, block)
-        block = self._sieve.feed(block)
-        self.transcript.events += block
-        return block
+    @property
+    def unsent(self) -> bool:
+        """Whether its client has nothing of it yet, and gets nothing before it is judged."""
+        if self.doubt is None:
+            return False
+        return self.doubt.withholds if self.delivery is None else not self.delivery.began
 
-    def begin(self, *, chat: bool) -> None:
-        """Its first block is there: see that it is good, and that it has a role.
-
-        Raises StreamBrokenError, ValueError for an event that is no object.
-        """
+    async def start(self, *, chat: bool) -> None:
+        """Until its first block is there, and good. Raises StreamBrokenError or BackendTimeoutError."""
+        while not self.first:
+            self.first = await self.step()
         self.check()
-        if chat:
-            self.first = with_role(self.first)
-        self._sieve.spoken = True
+        self.first = self.opened(self.first, chat=chat)
+        self.complete = self._sieve.ended and self.doubt is None
 
-    def whole(self) -> dict[str, Any]:
-        """A complete answer as one object. Raises StreamBrokenError when some event of it makes no sense."""
-        try:
-            return collect(bytes(self.transcript.events), self.usage)
-        except ValueError as error:
-            raise StreamBrokenError(self.route.backend, "sent an event that is no completion") from error
+    async def scrutinise(self) -> None:
+        """Until its client may be sent something, which is `first` then. Raises as `next` does."""
+        doubt = self.doubt
+        if doubt is None:
+            return
+        if doubt.holds:
+            policy = doubt.policy
+            held = Delivery(self.watch.clock, hold_tokens=policy.hold_tokens, hold_seconds=policy.hold_seconds)
+            self._read_ahead(held, self.first)
+            self.first = await self.next()
+        elif not doubt.withholds:
+            self.first = await self._judged(self.first)
+            self.complete = self._sieve.ended
+        elif doubt.job.stream:
+            while not self.complete:
+                self.first = await self.next()
 
-    def check(self) -> None:
-        """Raises StreamBrokenError when some of what was read was bad, and has not been told yet."""
-        if self._sieve.bad is not None:
-            raise self._sieve.bad
+    def take_back(self) -> None:
+        """What the client has not been sent since the end of its last whole sentence was never written."""
+        if self.unsent:
+            self.drop()
+        elif self.delivery is not None:
+            held = self.delivery.unsent()
+            dropped = held[whole_sentences(held) :]
+            self.delivery.take_back(len(dropped))
+            size = sum(len(event) for event in dropped if not event.startswith(b":"))
+            del self.transcript.events[len(self.transcript.events) - size :]
 
-    async def stop_writing(self) -> None:
-        """Stop the backend, if it still writes."""
-        await self._blocks.aclose()
+    def drop(self) -> None:
+        """Nothing was ever written."""
+        self.begin_anew()
+        if self.delivery is not None:
+            self.delivery.take_back(self.delivery.held)
+
+    def restore(self, draft: Draft) -> bytes:
+        """What was written before, complete; its events."""
+        self.drop()
+        self.route = draft.route
+        self._sieve.usage, self._sieve.proven, self._sieve.ended = draft.usage, True, True
+        self.transcript.events += draft.events
+        return self._everything()
 
     async def aclose(self) -> None:
         """Stop whatever is done for it."""
@@ -139,10 +142,20 @@ class Answer:
         await self.stop_writing()
 
     async def _read(self) -> bytes:
+        if self._sieve.ended:
+            return await self._judged(b"")
         try:
-            return await self.step()
+            block = await self.step()
         except BackendError as error:
-            return await self._mended(error)
+            block = await self._mended(error)
+        return await self._judged(block)
+
+    async def _judged(self, block: bytes) -> bytes:
+        """After the last block of an answer that nobody has seen, perhaps the first of another's."""
+        if not self._sieve.ended or self.doubt is None or self.mover is None:
+            return block
+        again = await self.mover.reconsider(self)
+        return block if again is None else again
 
     async def _mended(self, error: BackendError) -> bytes:
         """The next block in spite of a fault. Raises the error where nothing can go on."""
@@ -150,57 +163,62 @@ class Answer:
             return self._sieve.end()
         if self.mover is None:
             raise error
-        return await self.mover.recover(self, error)
-
-    async def step(self) -> bytes:
-        """The next block of the backend that writes now, and nobody else's. Raises as `next` does."""
-        self.check()
-        watch = self.watch
-        watch.waiting_since = watch.clock()
         try:
-            block = await self._blocks.__anext__()
-        except StopAsyncIteration:
-            return self._sieve.end()
-        except asyncio.CancelledError as error:  # as in Watch.guard, without a coroutine for every block
-            raise watch.cause(error) from None
-        finally:
-            watch.waiting_since = None
-        return self.fit(block)
+            return await self.mover.recover(self, error)
+        except BackendError:
+            if self.doubt is None or not self.doubt.drafts or not self.unsent:
+                raise
+            return self.restore(self.doubt.best_draft())
 
     async def _attend(self) -> bytes:
-        """There is a reason to leave. From a backend that need not be left at once, a task of its own reads on, so that
-        some of the answer can be held back for the moment of the change.
+        """There may be a reason to leave. From a backend that need not be left at once, a task of its own reads on, so
+        that some of the answer can be held back for the moment of the change.
         """
-        assert self.mover is not None  # noqa: S101 (nobody else sets `attend`)
-        if self.delivery is None and self.mover.wants_buffer(self):
-            self.delivery = Delivery(self.watch.clock)
-            self._pump = self.watch.reader = asyncio.create_task(self._pump_into(self.delivery))
+        if self.delivery is None and self.attend and not self.unsent and self._wants_buffer():
+            delivery = Delivery(self.watch.clock)
+            delivery.began = True
+            self._read_ahead(delivery)
         if self.delivery is not None:
             block = await self.delivery.next()
             self.complete = block.endswith(DONE)
             return block
-        self.attend = False  # until somebody says so again
-        moved = await self.mover.attend(self)
-        block = await self._read() if moved is None else moved
+        block = await self._leave_or_read()
         self.complete = self._sieve.ended
-        return block
+        if self.doubt is None or not self.doubt.withholds:
+            return block
+        return self._everything() if self.complete else b""
 
-    async def _pump_into(self, delivery: Delivery) -> None:
-        assert self.mover is not None  # noqa: S101
+    def _wants_buffer(self) -> bool:
+        return self.mover is not None and self.mover.wants_buffer(self)
+
+    def _everything(self) -> bytes:
+        """All of a complete answer."""
+        events = bytes(self.transcript.events)
+        return events if events.endswith(DONE) else events + DONE
+
+    async def _leave_or_read(self) -> bytes:
+        moved = None
+        if self.attend and self.mover is not None:
+            self.attend = self.delivery is not None  # else until somebody says so again
+            moved = await self.mover.attend(self)
+        return await self._read() if moved is None else moved
+
+    def _read_ahead(self, delivery: Delivery, block: bytes = b"") -> None:
+        """A task of its own puts all that is read into the delivery, after the block."""
+        self.delivery = delivery
+        self._pump = self.watch.reader = asyncio.create_task(self._pump_into(delivery, block))
+
+    async def _pump_into(self, delivery: Delivery, block: bytes) -> None:
         try:
+            delivery.put(await self._judged(block))
             while not self._sieve.ended:
                 await delivery.room()
-                moved = await self.mover.attend(self) if self.attend else None
-                delivery.put(await self._read() if moved is None else moved)
+                block = await self._leave_or_read()
+                delivery.ending = self.finished
+                delivery.put(block)
         except BaseException as error:
             delivery.close(error)
             if not isinstance(error, BackendError):
                 raise
         else:
             delivery.close()
-
-    def _joined(self, seam: Fits, block: bytes) -> bytes:
-        try:
-            return seam.feed(block)
-        except ValueError as error:
-            raise StreamBrokenError(self.route.backend, f"can't be joined to what was written: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.decision import Decision, Route
@@ -19,10 +20,10 @@ class Move:
     """An answer is to leave for this route: a place is taken there, or somebody stands in line for it.
 
     `urgent` leaves no time for preparations, `stop` not even to read on until there is a place. `since` is when tokens
-    began to be held back for it.
+    began to be held back for it. `others` are where it goes if it is not taken there.
     """
 
-    __slots__ = ("_entering", "lane", "reason", "route", "since", "stop", "urgent", "warming", "why")
+    __slots__ = ("_entering", "lane", "others", "reason", "route", "since", "stop", "urgent", "warming", "why")
 
     def __init__(self, reason: Reason, why: str, *, urgent: bool, stop: bool = False) -> None:
         self.reason = reason
@@ -31,6 +32,7 @@ class Move:
         self.stop = stop
         self.route: Route | None = None
         self.lane: Lane | None = None
+        self.others: Sequence[tuple[Route, Lane]] = ()
         self.since: float | None = None
         self.warming: asyncio.Task[None] | None = None
         self._entering: asyncio.Task[None] | None = None
@@ -64,6 +66,14 @@ class Move:
         route, lane = self.route, self.lane
         self.route = self.lane = self._entering = None
         return route, lane
+
+    def places(self) -> Iterator[tuple[Route, Lane]]:
+        """The place that is ours, and then any at the others; each is the caller's from now on."""
+        if self.placed:
+            yield self.take()
+        for route, lane in self.others:
+            if lane.try_enter():
+                yield route, lane
 
     def release(self) -> None:
         """Nobody goes there: let go of the place, or leave the line."""

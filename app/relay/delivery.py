@@ -22,20 +22,35 @@ _ROOM_IN_BRIDGES = 4
 class Delivery:
     """One task puts in what its backend writes, another takes out what is due; times by a monotonic clock.
 
-    Everything is due as it comes until a bridge is asked for. From then on events come out one by one, at the pace at
-    which they came in: a tenth slower while too few are held, a tenth quicker after the change until none are.
+    Everything is due as it comes until a bridge is asked for, but for the last `hold_tokens` events, each of which is
+    held for `hold_seconds` at most: so long it can be taken back. All of one that is `ending` before it `began` is
+    held so: it is about to be judged. With a bridge events come out one by one, at the pace at which they came in: a
+    tenth slower while too few are held, a tenth quicker after the change until none are.
     Source: DiSCo (arXiv 2502.11417), where a buffer of tokens hides the move of a stream between device and server.
     """
 
     __slots__ = (
-        *("_arrivals", "_arrived", "_came", "_clock", "_closed", "_error", "_events"),
-        *("_gap", "_news", "_paid", "_pause", "_room", "_space", "_stretch", "_wanted"),
+        *("_arrivals", "_arrived", "_came", "_clock", "_closed", "_error", "_events", "_gap", "_hold_seconds"),
+        *("_hold_tokens", "_news", "_paid", "_pause", "_room", "_since", "_space", "_stretch", "_wanted", "began"),
+        "ending",
     )
 
-    def __init__(self, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        hold_tokens: int = 0,
+        hold_seconds: float = 0.0,
+    ) -> None:
+        self.began = False
+        self.ending = False
         self._clock = clock
         self._pause = pause
+        self._hold_tokens = hold_tokens
+        self._hold_seconds = hold_seconds
         self._events: deque[bytes] = deque()
+        self._since: deque[float] = deque()
         self._news = asyncio.Event()
         self._space = asyncio.Event()
         self._arrivals: deque[tuple[float, int]] = deque(maxlen=_LAST_ARRIVALS)
@@ -66,6 +81,7 @@ class Delivery:
         if not self._events:
             self._came = now
         self._events.extend(event + _END for event in events)
+        self._since.extend(now for _ in events)
         if block.endswith(DONE):
             self._closed = True
         self._news.set()
@@ -81,17 +97,26 @@ class Delivery:
 
         Raises the error that it was closed with, after all that was put.
         """
-        while not self._events:
-            if self._error is not None:
+        while not self._events or self._is_held():
+            if not self._events and self._error is not None:
                 raise self._error
-            if self._closed:
+            if not self._events and self._closed:
                 return b""
-            self._news.clear()
-            await self._news.wait()
+            await self._wait()
         early = self._due() - self._clock()
         if early > 0 and not self._closed:
             await self._pause(early)
         return self._take()
+
+    def unsent(self) -> list[bytes]:
+        """The events that are held."""
+        return list(self._events)
+
+    def take_back(self, count: int) -> None:
+        """The last so many of them were never put."""
+        for _ in range(count):
+            self._events.pop()
+            self._since.pop()
 
     def bridge(self, seconds: float) -> bool:
         """Whether what is held would last so long. Collects until it does; ask again with every block.
@@ -122,6 +147,26 @@ class Delivery:
             self._space.clear()
             await self._space.wait()
 
+    def _is_held(self) -> bool:
+        """Whether the first event may still be taken back."""
+        enough = len(self._events) > self._hold_tokens and (self.began or not self.ending)
+        if self._closed or enough:
+            return False
+        return self._clock() - self._since[0] < self._hold_seconds
+
+    async def _wait(self) -> None:
+        """For news; for no longer than the first event may be held."""
+        self._news.clear()
+        if not self._events:
+            await self._news.wait()
+            return
+        left = self._since[0] + self._hold_seconds - self._clock()
+        timer = asyncio.get_running_loop().call_later(left, self._news.set)
+        try:
+            await self._news.wait()
+        finally:
+            timer.cancel()
+
     def _due(self) -> float:
         """When it is the first event's turn: when it came, or so long after the one before it."""
         stretch = _COLLECTING if len(self._events) < self._wanted else self._stretch
@@ -131,9 +176,11 @@ class Delivery:
         """The first event, and all others whose turn has come since: a reader that is late catches up."""
         now = self._clock()
         taken: list[bytes] = []
-        while self._events and (not taken or self._closed or self._due() <= now):
+        while self._events and (not taken or self._closed or (self._due() <= now and not self._is_held())):
             self._paid = self._due()
             taken.append(self._events.popleft())
+            self._since.popleft()
+        self.began = True
         if not self._events and self._stretch == _DRAINING:
             self._stretch = _AT_ONCE
         self._space.set()

@@ -52,14 +52,16 @@ def destinations(
     urgent: bool = True,
     anew: bool = False,
 ) -> Iterator[tuple[Route, Lane]]:
-    """Best first: the same model before another one.
+    """Best first: the same model before another one, and one whose answer was doubted last.
 
     For heat only what is cooler than where it is, or was last. `home` lets it go back there, once that is no longer
     too hot; `only_better` asks for what would get the job first if it came now. What can only be asked to go on is none
     where it is not `urgent`. `anew` says that nothing is written.
     """
     model = course.placed.body["model"]
-    for route in sorted(around.decide(course.job).routes, key=lambda route: route.model != model):
+    doubted = {attempt.model for attempt in course.record.judged if attempt.result == "doubted"}
+    routes = around.decide(course.job).routes
+    for route in sorted(routes, key=lambda route: (route.model in doubted, route.model != model)):
         lane = around.lanes.get(route.backend)
         if lane is course.lane and only_better:
             return
@@ -70,7 +72,7 @@ def destinations(
         if lane is course.lane:
             if reason is Reason.FAULT or (home and not _hot(around.zone(lane))):
                 yield route, lane
-        elif not _left(around, course, lane, now) and (reason is Reason.FAULT or _cooler(around, course.lane, lane)):
+        elif not _left(around, course, lane, now) and (reason is not Reason.HEAT or _cooler(around, course.lane, lane)):
             yield route, lane
 
 

@@ -20,10 +20,11 @@ from app.domain.job import Job
 from app.domain.sse import DONE, encode
 from app.loader import load
 from app.relay.answer import Answer
-from app.relay.continuation.rung import KINDS, Parting, Rung
+from app.relay.continuation.rung import KINDS, Parting, Rung, is_chat
 from app.relay.course import Course
-from app.relay.seam import Seam
+from app.relay.seam import Seam, SeamRefusedError
 from app.relay.stay import Stay
+from app.telemetry.decisions import Record
 from app.telemetry.energy import Meter
 from app.telemetry.ledger import Ledger
 from app.telemetry.metrics import Metrics
@@ -42,6 +43,10 @@ class Landing:
         self._ledger = ledger
         self._ladder: dict[Continuation, Rung] = {kind: load(kind, KINDS)() for kind in Continuation if kind in KINDS}
 
+    def stay(self, route: Route, lane: Lane, record: Record, now: float) -> Stay:
+        """In a place that is taken already."""
+        return Stay(route, lane, record, self._meters[lane.profile.meter], self._metrics, self._ledger, now)
+
     async def land(
         self, answer: Answer, course: Course, parting: Parting, route: Route, lane: Lane
     ) -> tuple[bytes, Continuation] | None:
@@ -50,7 +55,7 @@ class Landing:
         if not lane.breaker.admit(now):
             lane.leave()
             return None
-        stay = Stay(route, lane, course.record, self._meters[lane.profile.meter], self._metrics, self._ledger, now)
+        stay = self.stay(route, lane, course.record, now)
         landed: tuple[bytes, Continuation] | None = None
         try:
             for continuation, rung in self._ladder.items():
@@ -69,27 +74,65 @@ class Landing:
         if landed is not None:
             course.lane, course.stay = lane, stay
             course.record.backend, course.record.model = route.backend, route.model
+            stay.own = parting.untouched
             stay.begin(self._clock())
         return landed
 
     async def _open(
         self, answer: Answer, course: Course, parting: Parting, rung: Rung, route: Route, lane: Lane
     ) -> bytes | None:
-        """The first block; empty when it refuses, or does not go on where it should; None when it says nothing."""
-        count = rung.tokens_written(parting, lane)
-        placed = course.placed = _shortened(course.job.to(route.model), count)
+        """The first block; empty when it refuses, or does not go on where it should; None when it says nothing.
+
+        One that rejects the job is asked again without what we alone wished for, which no token ids can be told with.
+        """
+        doubt = answer.doubt
+        try:
+            return await self._opened(answer, course, parting, rung, route, lane)
+        except JobRejectedError:
+            if doubt is None or not doubt.asks:
+                return b""
+        try:
+            block = await self._opened(answer, course, parting, rung, route, lane, wish=False)
+        except JobRejectedError:
+            return b""
+        if block and parting.untouched:
+            lane.silent.add(route.model)
+        return block
+
+    async def _opened(
+        self,
+        answer: Answer,
+        course: Course,
+        parting: Parting,
+        rung: Rung,
+        route: Route,
+        lane: Lane,
+        *,
+        wish: bool = True,
+    ) -> bytes | None:
+        """As `_open`. Raises JobRejectedError."""
+        count, doubt = rung.tokens_written(parting, lane), answer.doubt
+        placed = _shortened(course.job.to(route.model), count)
+        course.placed = placed = placed if doubt is None else doubt.ask(placed, lane, wish=wish)
         seam = Seam(parting.written, stops(course.job), count, rung.opening(parting, lane))
         answer.watch.go_on(route.backend, lane.settings.timeouts)
         answer.go_on(route, rung.open(parting, lane, placed), seam)
         try:
             while not (block := await answer.step()):
                 pass
+            block = answer.opened(block, chat=is_chat(course.job))
         except BackendError as error:
             await answer.stop_writing()
+            rejected = isinstance(error, JobRejectedError)
+            if rejected and doubt is not None and doubt.asks:
+                raise
             course.record.attempts.append((route.backend, error.message))
             self._metrics.answers[route.backend, "refused"] += 1
-            if not isinstance(error, BackendBusyError | JobRejectedError):
+            is_well = rejected or isinstance(error, BackendBusyError) or isinstance(error.__cause__, SeamRefusedError)
+            if not is_well:
                 lane.breaker.failed(self._clock(), error.message)
+            if rejected:
+                raise
             return None if _silent(error) else b""
         return block
 
@@ -116,7 +159,7 @@ def nothing_left(answer: Answer, parting: Parting) -> bytes | None:
 
 def _silent(error: BackendError) -> bool:
     """Whether it was not heard of at all, so that another way of asking is no better."""
-    if isinstance(error, BackendBusyError | JobRejectedError):
+    if isinstance(error, BackendBusyError):
         return False
     return isinstance(error, BackendTimeoutError) or (isinstance(error, BackendRefusedError) and error.status is None)
 

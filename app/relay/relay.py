@@ -11,9 +11,11 @@ from app.domain.errors import BackendBusyError, BackendError, BackendRefusedErro
 from app.domain.job import Job
 from app.relay.answer import Answer
 from app.relay.course import Course
+from app.relay.doubt import Doubt
 from app.relay.fan_out import fan_out
 from app.relay.handoff import Mover
 from app.relay.last_resort import last_resort
+from app.relay.policies import Policies
 from app.relay.stay import Stay
 from app.relay.watch import Watch, Watchman
 from app.telemetry.decisions import Record
@@ -40,6 +42,7 @@ class Relay:
         meters: Mapping[str, Meter],
         ledger: Ledger,
         mover: Mover,
+        policies: Policies,
     ) -> None:
         self._lanes = lanes
         self._watchman = watchman
@@ -47,6 +50,7 @@ class Relay:
         self._meters = meters
         self._ledger = ledger
         self.mover = mover
+        self._policies = policies
 
     def watch(self) -> Watch:
         """Clocks for the current task; whoever got them must give them to `forget`."""
@@ -61,29 +65,42 @@ class Relay:
         Raises what the last route said: JobRejectedError, RateLimitedError, BackendTimeoutError, BackendRefusedError.
         """
 
-        single = job.choices == 1
+        single, policy = job.choices == 1, self._policies.of(job)
 
         async def begin(route: Route, stay: Stay) -> Answer:
-            placed = job.to(route.model)
-            blocks = _blocks(placed, route, stay.lane)
-            answer = Answer(route, blocks, watch, include_usage=job.include_usage, single=single)
+            doubt = self._policies.doubt(job, stay.lane.profile, policy, record.judged)
             try:
-                while not answer.first:
-                    answer.first = await answer.next()
-                answer.begin(chat=job.capability is Capability.CHAT)
-            except ValueError as error:
-                await answer.aclose()
-                raise BackendRefusedError(route.backend, "sent an event that is no JSON") from error
+                return await begun(route, stay, doubt)
+            except JobRejectedError:
+                if doubt is None or not doubt.asks:
+                    raise
+            answer = await begun(route, stay, doubt, wish=False)
+            stay.lane.silent.add(route.model)
+            return answer
+
+        async def begun(route: Route, stay: Stay, doubt: Doubt | None, *, wish: bool = True) -> Answer:
+            placed = job.to(route.model)
+            if doubt is not None:
+                placed = doubt.ask(placed, stay.lane, wish=wish)
+                doubt.listen(route)
+            blocks = _blocks(placed, route, stay.lane)
+            answer = Answer(route, blocks, watch, include_usage=job.include_usage, single=single, doubt=doubt)
+            try:
+                await answer.start(chat=job.capability is Capability.CHAT)
             except BaseException:
                 await answer.aclose()
                 raise
             watch.started = True
-            answer.mover = self.mover
-            self.mover.courses[answer] = Course(job, decision, record, stay.lane, stay, placed, rooted=not single)
+            self.mover.adopt(answer, Course(job, decision, record, stay.lane, stay, placed, rooted=not single))
             return answer
 
         answer, stay = await self._first_that_takes(job, decision, record, watch, begin)
         self._began(answer.route, stay, record)
+        try:
+            await answer.scrutinise()
+        except BaseException as error:
+            await self.close(answer, record, error if isinstance(error, BackendError) else None)
+            raise
         return answer
 
     async def close(self, answer: Answer, record: Record, error: BackendError | None) -> None:
@@ -192,8 +209,7 @@ class Relay:
         lane, now, usage = stay.lane, self._watchman.clock(), record.usage or {}
         if outcome == "completed":
             lane.breaker.succeeded()
-            if not record.handoffs:  # else it is not all its own work
-                stay.complete(now, usage.get("completion_tokens"))
+            stay.complete(now, usage.get("completion_tokens"))
         elif error is not None:
             lane.breaker.failed(now, error.message)
         else:

@@ -11,9 +11,12 @@ from backends.lane import Lane
 
 
 class Stay:
-    """The place is taken already; whoever got a stay must end it."""
+    """The place is taken already; whoever got a stay must end it. `own` says that it writes all of the answer."""
 
-    __slots__ = ("_ledger", "_meter", "_metrics", "_record", "_share", "_worked", "began", "lane", "model", "since")
+    __slots__ = (
+        *("_ledger", "_meter", "_metrics", "_record", "_share", "_tokens", "_worked"),
+        *("began", "lane", "model", "own", "since"),
+    )
 
     def __init__(
         self, route: Route, lane: Lane, record: Record, meter: Meter, metrics: Metrics, ledger: Ledger, now: float
@@ -22,6 +25,8 @@ class Stay:
         self.model = route.model
         self.since = now
         self.began: float | None = None
+        self.own = True
+        self._tokens: int | None = None
         self._record = record
         self._meter = meter
         self._metrics = metrics
@@ -36,7 +41,10 @@ class Stay:
         self.lane.began(self.model, now - self.since)
 
     def complete(self, now: float, tokens: int | None) -> None:
-        """The whole answer has come, of that many tokens."""
+        """The answer has come to its end, with that many tokens: what that took is learned, if all of it is its own."""
+        if not self.own:
+            return
+        self._tokens = tokens
         writing = 0.0 if self.began is None else now - self.began
         self.lane.ended(self.model, writing, tokens, now - self.since)
         if tokens is not None and tokens > 1 and writing > 0:
@@ -60,8 +68,7 @@ class Stay:
                 self._metrics.unmetered_answers[backend] += 1
             return
         self._metrics.energy_joules[backend, energy.source] += energy.joules
-        tokens = (record.usage or {}).get("completion_tokens")
-        if self.began is not None and tokens and not record.handoffs:  # else not all are its own
-            self.lane.cost(self.model, energy.joules, tokens, energy.seconds)
+        if self.began is not None and self._tokens:
+            self.lane.cost(self.model, energy.joules, self._tokens, energy.seconds)
         if record.key_name is not None:
             self._ledger.spend(record.key_name, energy.joules)

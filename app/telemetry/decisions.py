@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
+from app.domain.confidence import Attempt
 from app.domain.decision import Decision, Route
 from app.domain.handoff import Handoff
 from app.domain.job import Job
@@ -29,6 +31,7 @@ class Record:
         "error",
         "first_chunk_seconds",
         "handoffs",
+        "judged",
         "key_name",
         "line",
         "model",
@@ -57,6 +60,7 @@ class Record:
         self.decision: Decision | None = None
         self.attempts: list[tuple[str, str]] = []
         self.handoffs: list[Handoff] = []
+        self.judged: list[Attempt] = []
         self.backend: str | None = None
         self.model: str | None = None
         self.started = started
@@ -100,6 +104,7 @@ class Record:
             "usage": self.usage,
             "energy": describe_energy(self.energy),
             "failed_attempts": [{"backend": backend, "reason": reason} for backend, reason in self.attempts],
+            "answers": [describe_attempt(attempt) for attempt in self.judged],
             "handoffs": [describe_handoff(handoff) for handoff in self.handoffs],
             "routes": [describe_route(route) for route in decision.routes] if decision else [],
             "rejected": [describe_route(route) for route in decision.rejected] if decision else [],
@@ -125,6 +130,22 @@ def describe_energy(energy: Energy | None) -> dict[str, Any] | None:
         "joules": _rounded(energy.joules),
         "error_joules": _rounded(energy.error_joules),
         "source": energy.source,
+    }
+
+
+def describe_attempt(attempt: Attempt) -> dict[str, Any]:
+    """One model's answer as it was judged, with the signals that spoke for or against it."""
+    confidence = attempt.confidence
+    return {
+        "backend": attempt.backend,
+        "model": attempt.model,
+        "result": attempt.result,
+        "tokens": attempt.tokens,
+        "opinions": [{**asdict(opinion), "seconds": round(opinion.seconds, 4)} for opinion in attempt.opinions],
+        "confidence": None if confidence is None else round(confidence.probability, 4),
+        "by": None if confidence is None else confidence.by,
+        "signals": {} if confidence is None else {name: round(each, 4) for name, each in confidence.signals.items()},
+        "notes": [] if confidence is None else list(confidence.notes),
     }
 
 

@@ -88,6 +88,13 @@ def _of_metrics(metrics: Metrics) -> Iterator[Metric]:
     yield _histogram(
         "isotherm_handoff_stall_seconds", "From the stop to the next piece.", "continuation", metrics.stall_seconds
     )
+    yield _counter(
+        "isotherm_forwardings",
+        "Doubted answers, and whether another backend took them.",
+        ("source", "target", "result"),
+        metrics.forwardings,
+    )
+    yield _histogram("isotherm_confidence", "Probability of being right.", "backend", metrics.confidence)
     yield _counter("isotherm_handoff_state_bytes", "Models' state that moved.", (), {(): metrics.slot_bytes})
 
 

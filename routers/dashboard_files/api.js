@@ -27,8 +27,13 @@ export async function call(path, options = {}) {
 }
 
 /** Change something; asks for a key and tries again where one is needed. */
-export async function put(path, content) {
-  const options = { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content) };
+export const put = (path, content) => send("PUT", path, content);
+
+/** Add something, likewise. */
+export const post = (path, content) => send("POST", path, content);
+
+async function send(method, path, content) {
+  const options = { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(content) };
   for (;;) {
     try {
       return await (await call(path, options)).json();

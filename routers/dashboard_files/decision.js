@@ -1,6 +1,8 @@
 // One decision: a line of facts, and on request every opinion that led to it.
 
+import { answerStory, confidenceOf, path } from "./answers.js";
 import { make, refill, say, set } from "./dom.js";
+import { Feedback } from "./feedback.js";
 import * as format from "./format.js";
 import { moveLine, moveStory } from "./handoff.js";
 
@@ -12,16 +14,20 @@ export class DecisionRow {
   #went = make("span", { class: "went" });
   #outcome = make("span", { class: "outcome" });
   #moves = make("ul", { class: "moves" });
+  #path = make("p", { class: "path" });
   #reason = make("p", { class: "reason" });
   #facts = make("p", { class: "facts-line" });
-  #more = make("div", { class: "more" });
+  #answers = make("div", { class: "part" });
+  #feedback = null; // until it is opened
+  #more = make("div", { class: "part" });
   #details;
   #record = null;
 
   constructor() {
     const way = make("p", { class: "way" }, this.#asked, make("span", { class: "arrow" }, " → "), this.#went);
     const head = make("div", { class: "decision-head" }, this.#time, way, this.#outcome);
-    this.#details = make("details", {}, make("summary", {}, head, this.#moves, this.#reason, this.#facts), this.#more);
+    const summary = make("summary", {}, head, this.#path, this.#moves, this.#reason, this.#facts);
+    this.#details = make("details", {}, summary, make("div", { class: "more" }, this.#answers, this.#more));
     this.#details.addEventListener("toggle", () => this.#tellMore());
     this.element = make("li", { class: "decision" }, this.#details);
   }
@@ -36,6 +42,7 @@ export class DecisionRow {
     say(this.#went, record.backend ?? (record.outcome === "running" ? "…" : "nowhere"));
     say(this.#outcome, record.outcome);
     set(this.element, "data-outcome", record.outcome);
+    refill(this.#path, JSON.stringify([record.answers, record.outcome]), () => path(record));
     refill(this.#moves, JSON.stringify(record.handoffs), () => record.handoffs.map(moveLine));
     say(this.#reason, reasonOf(record));
     say(this.#facts, factsOf(record).join(" · "));
@@ -45,17 +52,26 @@ export class DecisionRow {
   #tellMore() {
     if (!this.#details.open) return;
     const record = this.#record;
+    refill(this.#answers, JSON.stringify(record.answers), () => list("Answers", record.answers, answerStory));
+    this.#tellFeedback(record);
     refill(this.#more, JSON.stringify(record), () =>
       [
         paragraph(storyOf(record).join(" · ")),
         record.error && make("p", { class: "error" }, record.error),
         ...list("Failed attempts", record.failed_attempts, attempt),
         ...list("Handoffs", record.handoffs, moveStory),
-        ...list("Escalations", record.attempts, entry),
         ...list("Routes, the best first", record.routes, route),
         ...list("Rejected", record.rejected, route),
       ].filter(Boolean),
     );
+  }
+
+  #tellFeedback(record) {
+    if (!this.#feedback) {
+      this.#feedback = new Feedback();
+      this.#answers.after(this.#feedback.element);
+    }
+    this.#feedback.update(record);
   }
 }
 
@@ -67,12 +83,13 @@ export function reasonOf({ backend, model, routes, rejected, error }) {
   return heaviest ? `${heaviest.rule}: ${heaviest.reason}` : NO_OPINION;
 }
 
-function factsOf({ workload, priority, mode, relaxed, background, queue, energy, seconds }) {
+function factsOf(record) {
+  const { workload, priority, mode, relaxed, background, queue, energy, seconds } = record;
   const facts = [workload, priority, mode, relaxed && `limits of the ${relaxed} gave way`, background && "background"];
   if (queue?.waited_seconds) facts.push(`waited ${format.seconds(queue.waited_seconds)}`);
   if (seconds !== null) facts.push(format.seconds(seconds));
   if (energy) facts.push(format.energy(energy));
-  return facts.filter(Boolean);
+  return [confidenceOf(record), ...facts].filter(Boolean);
 }
 
 function storyOf({ request_id: id, endpoint, key, stream, model, queue, first_chunk_seconds: first, usage }) {
@@ -112,11 +129,3 @@ function verdict({ rule, reason, penalty, reject }) {
   ];
   return make("li", { "data-reject": reject }, ...parts);
 }
-
-/** Something that a request went through, in its own words. */
-function entry(facts) {
-  const told = Object.entries(facts).map(([name, value]) => `${name.replaceAll("_", " ")} ${plain(value)}`);
-  return make("li", {}, told.join(" · "));
-}
-
-const plain = (value) => (value === null ? format.UNKNOWN : typeof value === "object" ? JSON.stringify(value) : value);

@@ -20,6 +20,7 @@ function unit(value, name, most) {
 
 export const celsius = (value) => (known(value) ? `${value.toFixed(1)}\u00a0°C` : UNKNOWN);
 export const degrees = (value) => (known(value) ? String(Number(value.toFixed(1))) : UNKNOWN);
+export const number = (value) => (known(value) ? String(value) : UNKNOWN);
 export const watts = (value) => unit(value, "W");
 export const percent = (value) => (known(value) ? `${Math.round(value)}\u00a0%` : UNKNOWN);
 export const share = (value) => (known(value) ? percent(value * 100) : UNKNOWN);

@@ -304,3 +304,18 @@ def test_a_model_of_several_files_is_its_directory(tmp_path: Path) -> None:
 def test_an_unknown_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no-such-model"):
         model_finder(Catalogue({}), Cache(tmp_path))("no-such-model")
+
+
+def test_feedback_is_kept_where_the_settings_say_and_a_reload_may_say_otherwise() -> None:
+    parts = parts_of_a_house()
+    first = gateway(settings(telemetry={"feedback": "/var/one.sqlite3"}), parts=parts)
+    second = gateway(settings(telemetry={"feedback": "~/two.sqlite3"}), first, parts)
+
+    assert first.feedback.file == Path("/var/one.sqlite3")
+    assert second.feedback.file == Path.home() / "two.sqlite3"
+
+
+def test_feedback_is_kept_with_other_state_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    assert gateway(settings()).feedback.file == tmp_path / "isotherm" / "feedback.sqlite3"

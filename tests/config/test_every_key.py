@@ -16,7 +16,7 @@ from app.thermal.sensor import KINDS as SENSORS
 from app.thermal.sensor import SensorSettings
 from backends.base import KINDS, BackendSettings
 from config.settings import Settings
-from tests.config.proofs import backends, gateway, handoff, heat, kinds, sensors
+from tests.config.proofs import backends, doubt, gateway, handoff, heat, kinds, sensors
 from tests.config.proofs.proof import Proof
 
 pytestmark = pytest.mark.anyio
@@ -47,10 +47,11 @@ def own_keys(kind: str, kinds: Mapping[str, str], common: type[BaseModel]) -> It
     return keys_of(model, {name for each in classes for name in each.__annotations__} - {"kind"})
 
 
-OF_SETTINGS = {**gateway.PROOFS, **heat.PROOFS, **handoff.PROOFS}
+OF_SETTINGS = {**gateway.PROOFS, **heat.PROOFS, **handoff.PROOFS, **doubt.PROOFS}
+OF_BACKENDS = {**backends.PROOFS, **doubt.OF_BACKENDS}
 ALL: dict[str, Proof] = {
     **OF_SETTINGS,
-    **{f"backends.{key}": proof for key, proof in backends.PROOFS.items()},
+    **{f"backends.{key}": proof for key, proof in OF_BACKENDS.items()},
     **{f"{kind}.{key}": proof for kind, proofs in kinds.PROOFS.items() for key, proof in proofs.items()},
     **{f"zones.sensor.{key}": proof for key, proof in sensors.COMMON.items()},
     **{f"{kind}.{key}": proof for kind, proofs in sensors.PROOFS.items() for key, proof in proofs.items()},
@@ -62,7 +63,7 @@ def test_every_key_of_the_gateway_has_a_proof_and_every_proof_a_key() -> None:
 
 
 def test_every_key_that_all_backends_have_has_a_proof_and_every_proof_a_key() -> None:
-    assert sorted(backends.PROOFS) == sorted(keys_of(BackendSettings))
+    assert sorted(OF_BACKENDS) == sorted(keys_of(BackendSettings))
 
 
 @pytest.mark.parametrize("kind", KINDS)

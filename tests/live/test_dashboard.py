@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,9 +12,11 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
+from app.domain.confidence import Attempt, Confidence, Opinion
 from app.domain.errors import BackendRefusedError
 from app.domain.handoff import Continuation, Handoff, Reason
 from app.telemetry.decisions import Record
+from app.telemetry.energy import Energy
 from tests.app.builders import delta, job, usage_event
 from tests.fakes.backend import KIND, ScriptedBackend
 from tests.live.dashboard.browser import Dashboard, chromium, opened
@@ -29,6 +32,7 @@ ZONES: list[dict[str, Any]] = [
     {"id": "attic", "unknown": "avoid"},
 ]
 BOX = {"id": "box", "kind": KIND, "hardware": "igpu", "zone": "gpu", "watts": 20, "models": ["small"]}
+HELLO = (delta("Hello", role="assistant"), delta(finish_reason="stop"), usage_event())
 MARKUP = "<img src=x onerror=alert(1)>"
 ADMIN = "sk-admin-of-this-test"
 OTHER = "sk-client-of-this-test"
@@ -43,7 +47,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def gateway() -> AsyncIterator[RunningGateway]:
     async with running(BOX, zones=ZONES) as running_gateway:
-        answer(running_gateway, delta("Hello", role="assistant"), delta(finish_reason="stop"), usage_event())
+        answer(running_gateway, *HELLO)
         yield running_gateway
 
 
@@ -163,26 +167,154 @@ async def test_what_failed_says_why_and_who_was_tried(dashboard: Dashboard, gate
     await expect(row.locator(".more")).to_contain_text("fell over")
 
 
-async def test_what_a_request_went_through_is_told_where_it_went_through_something(dashboard: Dashboard) -> None:
-    show = """async (record) => {
-        const { DecisionRow } = await import("/dashboard/decision.js");
-        const row = new DecisionRow();
-        document.body.append(row.element);
-        row.update(record);
-        const details = row.element.querySelector("details");
-        const opened = new Promise((resolve) => details.addEventListener("toggle", resolve, { once: true }));
-        row.element.querySelector("summary").click();
-        await opened;
-        return row.element.innerText;
-    }"""
-    record = Record(job(), 0.0).describe()
-    story = {**record, "at": 0, "attempts": [{"model": "small", "confidence": 0.4, "score": None}]}
+async def test_an_answer_that_is_doubted_shows_who_is_asked_next_and_how_likely_each_is_right(
+    dashboard: Dashboard, gateway: RunningGateway
+) -> None:
+    record = Record(job(), gateway.gateway.clock())
+    gateway.gateway.decisions.add(record)
+    row = decisions(dashboard)
+    path, facts = row.locator(".path"), row.locator(".facts-line")
+    await expect(row).to_have_count(1)
+    await expect(path).to_be_hidden()
+    await expect(facts).not_to_contain_text("confidence")
 
-    told = await dashboard.page.evaluate(show, story)
-    plain = await dashboard.page.evaluate(show, {**record, "at": 0})
+    record.judged.append(Attempt("npu", "small", Confidence(0.31, "prior"), 9, "doubted"))
+    await expect(path).to_have_text("small 31 % → …")
+    record.judged.append(Attempt("gpu", "big", Confidence(0.934, "short questions"), 40, "accepted"))
+    record.handoffs.append(Handoff(Reason.DOUBT, "too unlikely", "npu", "gpu", Continuation.ANCHOR, result="completed"))
+    record.end("completed", gateway.gateway.clock())
+    await expect(path).to_have_text("small 31 % → big 93 %")
+    await expect(facts).to_contain_text("confidence 93 %")
+    await expect(row.locator(".moves li")).to_have_text(["npu → gpu doubt · anchor"])
 
-    assert "model small · confidence 0.4 · score unknown" in told
-    assert "Escalations" not in plain
+
+async def test_one_answer_has_its_confidence_and_no_path(dashboard: Dashboard, gateway: RunningGateway) -> None:
+    record = done(gateway, "one")
+    record.judged.append(Attempt("box", "small", Confidence(0.934, "prior"), 9, "accepted"))
+    row = decisions(dashboard)
+
+    await expect(row.locator(".facts-line")).to_contain_text("confidence 93 %")
+    await expect(row.locator(".path")).to_be_hidden()
+
+
+async def test_all_that_was_seen_of_each_answer_is_told_on_request(
+    dashboard: Dashboard, gateway: RunningGateway
+) -> None:
+    doubted(gateway, "small", "big")
+    row = decisions(dashboard)
+    await expect(row.locator(".path")).to_have_text("small 31 % (best) → big unknown (failed)")
+    await expect(row.locator(".facts-line")).to_contain_text("confidence 31 %")
+    await opened_up(row)
+    answers = row.locator(".part").first.locator(".opinions > li")
+
+    await expect(answers.locator("> p")).to_have_text(["small by box", "big by box"])
+    await expect(answers.nth(0).locator("dt")).to_have_text(
+        ["result", "confidence", "by the fit", "judged after", "sample", "verifier", "notes"]
+    )
+    await expect(answers.nth(0).locator("dd")).to_have_text(
+        [
+            "best: it was doubted, but nothing better came",
+            *("31 %", "small text: log-probabilities", "0 tokens"),
+            *("small by box, 12 tokens, 1.2 s", "judge by attic, 1 tokens, 40.0 ms"),
+            "log-probabilities of 2 tokens were not told; it is a note",
+        ]
+    )
+    await expect(answers.nth(1).locator("dd")).to_have_text(["failed", *["unknown"] * 5])
+    await expect(answers.nth(1).locator("dd[data-unknown]")).to_have_count(5)
+
+
+async def test_the_signals_of_an_answer_are_a_table_and_it_stays_open_while_others_come(
+    dashboard: Dashboard, gateway: RunningGateway
+) -> None:
+    record = doubted(gateway, "small", "big")
+    row = decisions(dashboard)
+    await opened_up(row)
+    await expect(row.get_by_role("table")).to_have_count(0)
+    await row.get_by_text("3 signals").press("Enter")
+    table = row.get_by_role("table", name="Signals of the answer by small")
+
+    await expect(table.get_by_role("columnheader")).to_have_text(["Signal", "Value"])
+    await expect(table.get_by_role("rowheader")).to_have_text(["logprob mean", "empty", "odd"])
+    await expect(table.get_by_role("cell")).to_have_text(["-0.2512", "0", "unknown"])
+    record.energy = Energy("measured", 12.5, 0.5)
+    await expect(row.locator(".facts-line")).to_contain_text("12.50 ± 0.50 J")
+    await expect(table).to_be_visible()
+
+
+async def test_a_reader_says_whether_an_answer_was_right_and_sees_that_it_is_kept(
+    browser: Browser, tmp_path: Path
+) -> None:
+    kept = {"feedback": tmp_path / "kept.sqlite3"}
+    async with running(BOX, zones=ZONES, telemetry=kept) as gateway, opened(browser, gateway.url) as dashboard:
+        answer(gateway, *HELLO)
+        await gateway.post(CHAT, headers={"X-Request-ID": "mine:1"})
+        await opened_up(decisions(dashboard))
+        asked = dashboard.page.get_by_role("group", name="Was this answer right?")
+        right, wrong = (asked.get_by_role("button", name=name, exact=True) for name in ("right", "wrong"))
+        for button, other, word in ((right, wrong, "right"), (wrong, right, "wrong")):
+            await button.press("Enter")
+            await expect(asked.get_by_role("status")).to_have_text(f"stored as {word}")
+            await expect(button).to_have_attribute("aria-pressed", "true")
+            await expect(other).to_have_attribute("aria-pressed", "false")
+
+        assert [(each.request_id, each.correct) for each in gateway.gateway.feedback.rows()] == [("mine:1", False)]
+
+
+async def test_feedback_that_can_not_be_kept_says_why(browser: Browser, tmp_path: Path) -> None:
+    kept = {"feedback": tmp_path / "kept.sqlite3"}
+    kept["feedback"].write_bytes(b"This is no database. " * 100)
+    async with running(BOX, zones=ZONES, telemetry=kept) as gateway, opened(browser, gateway.url) as dashboard:
+        answer(gateway, *HELLO)
+        await gateway.post(CHAT)
+        await opened_up(decisions(dashboard))
+        asked = dashboard.page.get_by_role("group", name="Was this answer right?")
+        await asked.get_by_role("button", name="right", exact=True).click()
+
+        await expect(asked.get_by_role("alert")).to_contain_text("not a database")
+        await expect(asked.get_by_role("status")).to_be_empty()
+        await expect(asked.locator("[aria-pressed=true]")).to_have_count(0)
+        assert all("503" in complaint for complaint in dashboard.complaints)
+        dashboard.complaints.clear()
+
+
+async def test_nobody_is_asked_of_an_answer_that_is_not_there(dashboard: Dashboard, gateway: RunningGateway) -> None:
+    record = Record(job(), gateway.gateway.clock())
+    record.backend, record.model = "box", "small"
+    gateway.gateway.decisions.add(record)
+    await opened_up(decisions(dashboard))
+    asked = dashboard.page.locator(".feedback")
+    await expect(asked).to_have_count(1)
+    await expect(asked).to_be_hidden()
+    record.end("completed", gateway.gateway.clock())
+
+    await expect(asked).to_be_visible()
+
+
+async def open_all(dashboard: Dashboard) -> None:
+    """Every decision, and the signals of every answer."""
+    for row in await decisions(dashboard).all():
+        await opened_up(row)
+    for signals in await decisions(dashboard).locator(".signals > summary").all():
+        await signals.click()
+
+
+async def opened_up(row: Locator) -> None:
+    """With all that is known of it."""
+    await row.locator("> details > summary").click()
+
+
+def doubted(gateway: RunningGateway, small: str, big: str) -> Record:
+    """A decision whose answer was doubted; nothing better came."""
+    record = done(gateway, "doubted")
+    record.backend, record.model = "box", small
+    notes = ("log-probabilities of 2 tokens were not told", "it is a note")
+    signals = {"logprob_mean": -0.25119, "empty": 0.0, "odd": math.nan}
+    opinions = (Opinion("sample", "box", small, 12, 1.2), Opinion("verifier", "attic", "judge", 1, 0.04))
+    record.judged += [
+        Attempt("box", small, Confidence(0.31, "small text: log-probabilities", signals, notes), 0, "best", opinions),
+        Attempt("box", big, result="failed"),
+    ]
+    return record
 
 
 async def test_a_move_of_a_running_answer_is_seen_as_it_happens(dashboard: Dashboard, gateway: RunningGateway) -> None:
@@ -298,11 +430,12 @@ async def test_an_opened_decision_stays_where_it_is(dashboard: Dashboard, gatewa
     await expect(decisions(dashboard)).to_contain_text("read-me")
 
 
-def done(gateway: RunningGateway, name: str) -> None:
+def done(gateway: RunningGateway, name: str) -> Record:
     """A decision that was made and is over."""
     record = Record(job(request_id=name), gateway.gateway.clock())
     record.end("completed", gateway.gateway.clock())
     gateway.gateway.decisions.add(record)
+    return record
 
 
 async def test_a_locked_gateway_asks_for_its_key_and_keeps_it_in_this_tab(browser: Browser) -> None:
@@ -373,9 +506,9 @@ async def test_it_is_never_wider_than_its_window(browser: Browser, width: int) -
     ):
         await gateway.post(CHAT, model=f"a-name-that-has-no-place-to-be-broken-{'x' * 60}")
         moved(gateway, "a" * 64, "b" * 64)
-        await expect(decisions(dashboard)).to_have_count(2)
-        for row in await decisions(dashboard).locator("summary").all():
-            await row.click()
+        doubted(gateway, "c" * 64, "d" * 64)
+        await expect(decisions(dashboard)).to_have_count(3)
+        await open_all(dashboard)
 
         assert await dashboard.width_beyond() <= 0
 
@@ -386,9 +519,9 @@ async def test_every_text_can_be_read_in_either_scheme(browser: Browser, gateway
         await gateway.post(CHAT)
         await gateway.post(CHAT, model=MARKUP)
         moved(gateway, "gpu", "cpu")
-        await expect(decisions(dashboard)).to_have_count(3)
-        for row in await decisions(dashboard).locator("summary").all():
-            await row.click()
+        doubted(gateway, "small", "big")
+        await expect(decisions(dashboard)).to_have_count(4)
+        await open_all(dashboard)
         for celsius, state in ((40, "nominal"), (75, "warning"), (90, "critical"), (99, "shutdown")):
             await gateway.client.put("/admin/zones/gpu", json={"celsius": celsius})
             await expect(zone(dashboard, "gpu").locator(".state-word")).to_have_text(state)

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from app.domain.confidence import Attempt, Confidence
 from app.domain.errors import RateLimitedError
 from app.domain.handoff import Handoff, Reason
 from app.gateway import Gateway
@@ -172,6 +173,26 @@ async def test_energy_that_is_known_late_is_told_late(house: House) -> None:
 
     assert before[0]["energy"] is None
     assert house.tick()[0]["energy"] == {"joules": 12.5, "error_joules": 0.5, "source": "measured"}
+
+
+async def test_an_attempt_is_told_when_it_is_judged_and_again_when_it_turns_out_to_be_the_best(house: House) -> None:
+    record = house.decide("a")
+    attempt = Attempt("box", "small", Confidence(0.31, "prior", {"empty": 0.0}), 9, "doubted")
+    told = [house.tick()]
+    record.judged.append(attempt)
+    told += [house.tick(), house.tick()]
+    record.end("left", 1.0)
+    told += [house.tick(), house.tick()]
+    attempt.result = "best"
+    told += [house.tick(), house.tick()]
+
+    assert [[answer["result"] for each in tick for answer in each["answers"]] for tick in told] == [
+        [],
+        *(["doubted"], []),
+        *(["doubted"], []),
+        *(["best"], []),
+    ]
+    assert told[1][0]["answers"][0]["signals"] == {"empty": 0.0}
 
 
 async def test_a_request_that_takes_the_id_of_an_older_one_is_another_story(house: House) -> None:

@@ -35,7 +35,7 @@ DOORS = {
     *(("get", path) for path in ("/admin/zones", "/admin/zones/{zone_id}", "/admin/mode")),
     *(("get", path) for path in ("/", "/admin/events")),
     *(("put", path) for path in ("/admin/zones/{zone_id}", "/admin/mode")),
-    ("post", "/admin/reload"),
+    *(("post", path) for path in ("/admin/reload", "/admin/decisions/{request_id}/feedback")),
 }
 ENDLESS = "GET /admin/events"  # a stream that goes on until its client leaves
 _EXAMPLES = 12

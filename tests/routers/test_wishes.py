@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.confidence import Judging
 from app.domain.errors import BadRequestError
 from app.domain.job import NO_WISHES, Priority, Wishes, Workload
 from routers.wishes import SCHEMAS, read_wishes
@@ -49,6 +50,34 @@ def test_each_says_what_it_means(name: str, value: str, wishes: Wishes) -> None:
     assert read(name, value) == wishes
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "forwarding"),
+    [
+        ("X-Min-Confidence", "0", {"min_confidence": 0.0}),
+        ("X-Min-Confidence", " 0.75 ", {"min_confidence": 0.75}),
+        ("X-Min-Confidence", "1", {"min_confidence": 1.0}),
+        ("X-Judging-Mode", "hold", {"mode": Judging.HOLD}),
+        ("X-Judging-Mode", "Watch", {"mode": Judging.WATCH}),
+        ("X-Judging-Mode", "BUFFER", {"mode": Judging.BUFFER}),
+        ("X-Max-Retries", "0", {"max_retries": 0}),
+        ("X-Max-Retries", "10", {"max_retries": 10}),
+        ("X-Escalation-Path", "large", {"escalation_path": ("large",)}),
+        ("X-Escalation-Path", " qwen3:8b , ,large, ", {"escalation_path": ("qwen3:8b", "large")}),
+        ("X-Respect-Thermal-Limits", "no", {"respect_thermal_limits": False}),
+        ("X-Return-Best-Attempt", "true", {"return_best_attempt": True}),
+        ("X-Return-Best-Attempt", "0", {"return_best_attempt": False}),
+        ("X-Max-Joules", "250", {"max_joules": 250.0}),
+        ("X-Max-Cost", "0.002", {"max_cost": 0.002}),
+    ],
+)
+def test_each_changes_one_thing_of_the_policy_of_forwarding(name: str, value: str, forwarding: dict[str, Any]) -> None:
+    assert read(name, value) == Wishes(forwarding=forwarding)
+
+
+def test_a_wish_of_another_kind_leaves_the_policy_of_forwarding_as_it_is() -> None:
+    assert read("X-Priority", "high").forwarding is None
+
+
 @pytest.mark.parametrize("word", ["1", "true", "TRUE", "yes", "on"])
 def test_every_way_to_say_yes(word: str) -> None:
     assert read("X-Latency-Critical", word).latency_critical
@@ -72,6 +101,12 @@ WRONG: list[tuple[str, str]] = [
     ("X-Priority", "urgent"),
     ("X-Priority", "3"),
     ("X-Priority", "best_effort"),
+    *(("X-Min-Confidence", value) for value in ("", "-0.1", "1.01", "nan", "inf", "high", "75%", "0,7")),
+    *(("X-Judging-Mode", value) for value in ("", "1", "held", "hold, watch")),
+    *(("X-Max-Retries", value) for value in ("", "-1", "11", "1.5", "one", "\u00b2", "1e1", "9" * 40)),
+    *(("X-Escalation-Path", value) for value in ("", " ", ",", " , ,", ",".join(["large"] * 17))),
+    *((name, value) for name in ("X-Respect-Thermal-Limits", "X-Return-Best-Attempt") for value in ("maybe", "2")),
+    *((name, value) for name in ("X-Max-Joules", "X-Max-Cost") for value in NUMBERS),
 ]
 
 
@@ -89,11 +124,20 @@ def test_what_could_be_said_instead_is_told() -> None:
         read("X-Priority", "urgent")
     with pytest.raises(BadRequestError, match=r"one of realtime, audio, code, image, text\."):
         read("X-Media-Type", "video")
+    with pytest.raises(BadRequestError, match=r"one of watch, hold, buffer\."):
+        read("X-Judging-Mode", "never")
+    with pytest.raises(BadRequestError, match=r"a number from 0 to 1\."):
+        read("X-Min-Confidence", "75")
+    with pytest.raises(BadRequestError, match=r"a number from 0 to 10\."):
+        read("X-Max-Retries", "11")
+    with pytest.raises(BadRequestError, match=r"one to 16 models, with commas between them\."):
+        read("X-Escalation-Path", ",")
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_what_the_api_describes_is_read(name: str) -> None:
-    with pytest.raises(BadRequestError) if name in ("X-Media-Type", "X-Priority") else nullcontext():
+    is_one_of_several_words = "enum" in SCHEMAS[name]
+    with pytest.raises(BadRequestError) if is_one_of_several_words else nullcontext():
         assert read(name, "1") is not NO_WISHES
 
 
@@ -104,7 +148,14 @@ def test_whatever_comes_is_understood_or_refused(name: str, value: bytes) -> Non
 
 
 @of_a_door
-@pytest.mark.parametrize(("name", "value"), [("X-Priority", "urgent"), ("X-Max-Power-Watts", "-3")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("X-Priority", "urgent"), ("X-Max-Power-Watts", "-3"), ("X-Min-Confidence", "2"), ("X-Judging-Mode", "off")),
+        *(("X-Max-Retries", "many"), ("X-Escalation-Path", ","), ("X-Max-Joules", "0"), ("X-Max-Cost", "free")),
+        *(("X-Respect-Thermal-Limits", "perhaps"), ("X-Return-Best-Attempt", "perhaps")),
+    ],
+)
 async def test_every_door_refuses_what_makes_no_sense(
     gateway: RunningGateway, upstream: OpenAiServer, door: str, name: str, value: str
 ) -> None:

@@ -181,8 +181,7 @@ async def test_an_answer_with_an_event_of_another_shape_is_no_whole_one() -> Non
 async def test_a_second_role_and_words_after_the_end_are_left_out() -> None:
     again = delta("", role="assistant")
     told = answer(delta("Hi"), again, delta(" there", role="assistant"), STOP, delta("more"), DONE)
-    told.first = await told.next()
-    told.begin(chat=True)
+    await told.start(chat=True)
 
     assert await read(told) == delta(" there") + STOP + DONE
 

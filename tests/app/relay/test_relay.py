@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.confidence.calibration import Calibration
+from app.confidence.judge import Judge
 from app.domain.backend import Capability, Health
 from app.domain.decision import Decision
 from app.domain.errors import (
@@ -25,6 +27,7 @@ from app.relay.collect import collect
 from app.relay.destinations import Limits, Surroundings
 from app.relay.handoff import Mover
 from app.relay.landing import Landing
+from app.relay.policies import Estimates, Policies
 from app.relay.relay import Relay
 from app.relay.watch import Watch, Watchman
 from app.telemetry.decisions import Record
@@ -40,6 +43,7 @@ from tests.fakes.clock import FakeClock
 pytestmark = pytest.mark.anyio
 
 GOOD: tuple[Step, ...] = (delta("", role="assistant"), delta("Hi"), delta(finish_reason="stop"), usage_event(), DONE)
+NO_POLICIES = Policies(Judge(Calibration(), 0.8), Estimates.NEVER)
 TIMEOUTS = {"connect": 1, "first_token": 10, "stall": 5, "total": 100}
 REFUSED = BackendRefusedError("a", "can't be reached")
 
@@ -61,7 +65,7 @@ class Bench:
         ledger = Ledger()
         self.mover = Mover(self.watchman, self.metrics, Landing(self.clock, self.metrics, self.meters, ledger))
         self.mover.around = Surroundings(self.lanes, lambda _: self.decision, dict, Limits(max_moves=0))
-        self.relay = Relay(self.lanes, self.watchman, self.metrics, self.meters, ledger, self.mover)
+        self.relay = Relay(self.lanes, self.watchman, self.metrics, self.meters, ledger, self.mover, NO_POLICIES)
         self.record = Record(job(), self.clock())
 
     @property

@@ -6,6 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.confidence import Attempt, Confidence, Opinion
 from app.domain.decision import Decision, Precedence, Route, Verdict
 from app.domain.handoff import Continuation, Handoff, Reason
 from app.domain.job import Priority, Workload
@@ -48,6 +49,7 @@ def test_a_job_that_runs_is_told_with_what_is_known_of_it() -> None:
         "usage": None,
         "energy": None,
         "failed_attempts": [],
+        "answers": [],
         "handoffs": [],
         "routes": [],
         "rejected": [],
@@ -132,6 +134,39 @@ def test_a_handoff_is_told_from_its_beginning_to_its_end() -> None:
             "cache_reused_tokens": 52,
             "result": "completed",
         }
+    ]
+
+
+def test_every_answer_is_told_with_what_spoke_for_and_against_it() -> None:
+    one = record()
+    doubted = Confidence(0.123456, "any", {"logprob_mean": -1.234567, "loop": 1.0}, ("2 tokens were not told",))
+    asked = Opinion("sample", "eco", "small", 9, 1.23456)
+    one.judged.append(Attempt("eco", "small", doubted, 12, "doubted", (asked,)))
+    one.judged.append(Attempt("max", "large"))
+
+    assert orjson.loads(orjson.dumps(one.describe()))["answers"] == [
+        {
+            "backend": "eco",
+            "model": "small",
+            "result": "doubted",
+            "tokens": 12,
+            "opinions": [{"kind": "sample", "backend": "eco", "model": "small", "tokens": 9, "seconds": 1.2346}],
+            "confidence": 0.1235,
+            "by": "any",
+            "signals": {"logprob_mean": -1.2346, "loop": 1.0},
+            "notes": ["2 tokens were not told"],
+        },
+        {
+            "backend": "max",
+            "model": "large",
+            "result": "unjudged",
+            "tokens": 0,
+            "opinions": [],
+            "confidence": None,
+            "by": None,
+            "signals": {},
+            "notes": [],
+        },
     ]
 
 

@@ -119,6 +119,26 @@ def test_a_handoff_is_told_with_its_stall_and_the_bytes_that_it_moved() -> None:
     assert read["isotherm_handoff_state_bytes_total", ()] == 4096
 
 
+def test_a_doubted_answer_is_told_with_who_took_it_and_how_likely_answers_were_right() -> None:
+    metrics = Metrics()
+    metrics.forwardings["eco", "max", "taken"] += 3
+    metrics.forwardings["eco", "cloud", "refused"] += 1
+    for probability in (0.05, 0.5, 0.96, 1.0):
+        metrics.confidence["eco"].observe(probability)
+
+    read = samples(metrics)
+
+    def at_most(bound: str) -> float:
+        return read["isotherm_confidence_bucket", (("backend", "eco"), ("le", bound))]
+
+    taken, refused = (
+        (("result", each), ("source", "eco"), ("target", to)) for each, to in (("taken", "max"), ("refused", "cloud"))
+    )
+    assert (read["isotherm_forwardings_total", taken], read["isotherm_forwardings_total", refused]) == (3, 1)
+    assert [at_most(bound) for bound in ("0.1", "0.4", "0.5", "0.95", "0.99", "+Inf")] == [1, 1, 2, 2, 3, 4]
+    assert read["isotherm_confidence_sum", (("backend", "eco"),)] == pytest.approx(2.51)
+
+
 def test_bytes_that_were_never_moved_are_zero_from_the_start() -> None:
     assert samples()["isotherm_handoff_state_bytes_total", ()] == 0
 
@@ -218,6 +238,8 @@ def everything() -> str:
     metrics.energy_joules["any", "measured"] += 1
     metrics.unmetered_answers["any"] += 1
     metrics.handed_off(MOVE)
+    metrics.forwardings["any", "other", "taken"] += 1
+    metrics.confidence["any"].observe(0.5)
     for durations in (
         *(metrics.request_seconds, metrics.first_chunk_seconds),
         *(metrics.token_seconds, metrics.wait_seconds),
@@ -239,7 +261,7 @@ def test_every_family_follows_prometheus_own_rules_for_names() -> None:
         if family.type == "counter":
             assert all(sample.name.endswith("_total") for sample in family.samples)
         if family.type == "histogram":
-            assert family.name.endswith("_seconds")
+            assert family.name.endswith("_seconds") or family.name == "isotherm_confidence"  # of 0 to 1: no unit
 
 
 @pytest.mark.live

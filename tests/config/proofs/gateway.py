@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -185,6 +186,19 @@ async def decisions(value: int) -> int:
         return len((await client.get("/admin/decisions")).json()["data"])
 
 
+def holds(directory: str, name: str) -> bool:
+    return Path(directory, name).exists()
+
+
+async def feedback(value: str) -> bool:
+    """Whether a file of that name holds what was said of an answer."""
+    with TemporaryDirectory() as directory:
+        async with serving(telemetry={"feedback": f"{directory}/{value}"}) as client:
+            request_id = (await client.post(CHAT, json=HELLO)).headers["x-request-id"]
+            await client.post(f"/admin/decisions/{request_id}/feedback", json={"correct": True})
+        return holds(directory, "mine.sqlite3")
+
+
 PROOFS: dict[str, Proof] = {
     "server.host": Proof(host, [("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2")]),
     "server.port": Proof(port, [("that one", True), ("any", False)]),
@@ -203,4 +217,5 @@ PROOFS: dict[str, Proof] = {
     "backends": Proof(backends, [([], []), ([scripted("a"), scripted("b")], ["a", "b"])]),
     "routing.aliases": Proof(aliases, [({}, ["small"]), ({"fast": ["*"]}, ["fast", "small"])]),
     "telemetry.decisions": Proof(decisions, [(1, 1), (2, 2), (10, 3)]),
+    "telemetry.feedback": Proof(feedback, [("mine.sqlite3", True), ("yours.sqlite3", False)]),
 }

@@ -1,0 +1,91 @@
+"""From signals to the probability that an answer is right."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from app.confidence.calibration import Calibration, Curve, Fit
+from app.domain.confidence import Confidence
+
+#: Beyond so many spreads from its mean a signal counts no more: nothing was ever fitted there.
+_FARTHEST = 4.0
+
+PRIOR = "prior"
+
+
+def estimate(
+    signals: Mapping[str, float],
+    calibration: Calibration,
+    prior: float,
+    *,
+    model: str = "",
+    workload: str = "",
+    beginning: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Confidence:
+    """By the first fit that suits the model and the workload and has all of its signals; else the model's prior.
+
+    `prior` is the share of right answers of a model that nobody has measured. Defects then take their part of it, as
+    often as they are there: a signal between 0 and 1 counts in proportion. A verifier's verdict that no fit knows is
+    pooled with the rest.
+    """
+    usable = {name: value for name, value in signals.items() if math.isfinite(value)}
+    fit = _fit(usable, calibration, model, workload, beginning=beginning)
+    if fit is not None:
+        probability, by = _calibrated(fit.curve, _score(fit, usable)), fit.name
+    else:
+        probability, by = _prior(calibration, prior, model), PRIOR
+    verdict = usable.get("verifier")
+    if verdict is not None and (fit is None or "verifier" not in fit.features):
+        probability = _pooled(probability, verdict)
+    for name, factor in calibration.defects.items():
+        value = usable.get(name)
+        if value:
+            probability *= factor ** min(value, 1.0)
+    return Confidence(min(max(probability, 0.0), 1.0), by, usable, notes)
+
+
+def _fit(
+    signals: Mapping[str, float], calibration: Calibration, model: str, workload: str, *, beginning: bool
+) -> Fit | None:
+    for fit in calibration.fits:
+        if fit.beginnings is beginning and fit.features.keys() <= signals.keys() and fit.suits(model, workload):
+            return fit
+    return None
+
+
+def _score(fit: Fit, signals: Mapping[str, float]) -> float:
+    score = fit.intercept
+    for name, feature in fit.features.items():
+        away = (signals[name] - feature.mean) / feature.scale
+        score += feature.weight * min(max(away, -_FARTHEST), _FARTHEST)
+    return score
+
+
+def _calibrated(curve: Curve, score: float) -> float:
+    scores, probabilities = curve.scores, curve.probabilities
+    if not scores:
+        return _logistic(score)
+    above = bisect_right(scores, score)
+    if above == 0 or above == len(scores):
+        return probabilities[min(above, len(scores) - 1)]
+    low, high = scores[above - 1], scores[above]
+    way = (score - low) / (high - low)
+    return probabilities[above - 1] + way * (probabilities[above] - probabilities[above - 1])
+
+
+def _prior(calibration: Calibration, prior: float, model: str) -> float:
+    return next((share for pattern, share in calibration.priors.items() if fnmatchcase(model, pattern)), prior)
+
+
+def _pooled(one: float, other: float) -> float:
+    """The logarithmic pool of two equal opinions. Source: Genest, Zidek: Combining Probability Distributions (1986)."""
+    odds = [min(max(each, 1e-6), 1 - 1e-6) for each in (one, other)]
+    return _logistic(sum(math.log(each / (1 - each)) for each in odds) / 2)
+
+
+def _logistic(score: float) -> float:
+    return 1 / (1 + math.exp(-min(max(score, -700.0), 700.0)))

@@ -1,0 +1,1 @@
+"""What can be seen of an answer: one signal a file, listed in app.confidence.signal."""

@@ -36,8 +36,9 @@ format: .venv/dev ## put code and generated documents in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/cog -r README.md config/example.yaml
 
-bench: .venv/dev ## measure what sensors cost, and the hot path beside nginx and a direct connection
+bench: .venv/dev ## measure what sensors and doubt cost, and the hot path beside nginx and a direct connection
 	@$(BIN)/python -m tests.bench.sensors
+	@$(BIN)/python -m tests.bench.doubt
 	@$(BIN)/python -m tests.bench.gateway
 
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -2,7 +2,8 @@
 
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -64,8 +65,12 @@ def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:
     """The settings class inside, and how it is written that there may be many of it: in a list, or by names."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, ""
-    found = next((inner for part in get_args(annotation) if (inner := _model_in(part)[0]) is not None), None)
-    return found, ".*" if get_origin(annotation) is dict else "[]"
+    origin = get_origin(annotation)
+    for part in get_args(annotation):
+        inner, many = _model_in(part)
+        if inner is not None:
+            return inner, many if origin in (Union, UnionType) else ".*" if origin is dict else "[]"
+    return None, ""
 
 
 def _default(value: Any) -> str:

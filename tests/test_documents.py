@@ -26,6 +26,7 @@ from tests.documents import keys
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 EXAMPLE = ROOT / "config" / "example.yaml"
+_BY_NAME = ("routing.modes", "confidence.forwarding")  # what stands there is named by the operator
 ENVIRONMENT = {name: f"a-secret-for-{name}" for name in re.findall(r"\$\{(\w+)\}", EXAMPLE.read_text())}
 
 
@@ -66,7 +67,7 @@ def _left_out(known: set[str], written: set[str]) -> set[str]:
 def _paths(tree: object, prefix: str = "") -> Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
-            named = f"{prefix}.*" if prefix == "routing.modes" else f"{prefix}.{key}" if prefix else key
+            named = f"{prefix}.*" if prefix in _BY_NAME else f"{prefix}.{key}" if prefix else key
             yield from _paths(value, named)
     elif isinstance(tree, list) and tree and isinstance(tree[0], dict):
         for item in tree:

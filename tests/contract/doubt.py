@@ -155,8 +155,8 @@ async def doubting(
             server = await stack.enter_async_context(TellingServer(MODELS[name], SAID[name], sure))
             servers[name] = server
             where = {"zone": name} if name in zoned else {}
-            settings = {"tier": place, "health": {"failures": 100}, **where, **(more or {}).get(name, {})}
-            told.append({**backend("openai", server, id=name, api_key=None), **settings})
+            usual = {"tier": place, "health": {"failures": 100}, **where}
+            told.append({**backend("openai", server, id=name, api_key=None), **usual, **(more or {}).get(name, {})})
         zones = [simulated(name) for name in zoned]
         settings = Settings(
             server={"port": 0, **sections.pop("server", {})},

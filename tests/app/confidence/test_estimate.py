@@ -1,0 +1,140 @@
+"""From signals to a probability: which fit counts, what it makes of them, and what defects take of it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.confidence.calibration import Calibration, Curve, Feature, Fit
+from app.confidence.estimate import PRIOR, estimate
+from app.domain.confidence import Confidence
+
+FINITE = st.floats(-1e6, 1e6)
+#: A defect is there or is not, or to some degree; everything else may be any number, or none.
+SIGNALS = st.fixed_dictionaries(
+    {}, optional={"a": st.floats(), "b": st.floats(), "verifier": st.floats(), "loop": st.floats(min_value=0)}
+)
+
+
+def fit(name: str = "any", intercept: float = 0.0, **more: object) -> Fit:
+    told: dict[str, object] = {"features": {"a": Feature(2.0, 1.0, 0.5)}, "curve": Curve(), **more}
+    return Fit(name, intercept=intercept, **told)  # type: ignore[arg-type]
+
+
+def judged(signals: dict[str, float], *fits: Fit, prior: float = 0.8, **more: object) -> Confidence:
+    of_file = {key: more.pop(key) for key in ("defects", "priors") if key in more}
+    return estimate(signals, Calibration(fits, **of_file), prior, **more)  # type: ignore[arg-type]
+
+
+def test_a_fit_without_points_is_the_logistic_function_itself() -> None:
+    told = judged({"a": 1.5}, fit(intercept=-1.0))
+
+    assert told.probability == pytest.approx(1 / (1 + math.exp(-(-1.0 + 2.0 * (1.5 - 1.0) / 0.5))))
+    assert told.by == "any"
+
+
+@pytest.mark.parametrize(
+    ("score", "probability"), [(-9, 0.2), (-1, 0.2), (0, 0.4), (1, 0.6), (2, 0.75), (3, 0.9), (9, 0.9)]
+)
+def test_between_the_points_of_a_curve_are_straight_lines_and_beyond_them_its_ends(
+    score: float, probability: float
+) -> None:
+    curve = Curve((-1.0, 1.0, 3.0), (0.2, 0.6, 0.9))
+    identity = {"a": Feature(1.0, 0.0, 1.0)}
+
+    told = judged({"a": 0.0}, fit(intercept=score, features=identity, curve=curve))
+
+    assert told.probability == pytest.approx(probability)
+
+
+def test_a_signal_far_from_all_that_was_fitted_counts_no_more() -> None:
+    far, farther = (judged({"a": 1.0 + 0.5 * spreads}, fit()).probability for spreads in (4.0, 4000.0))
+
+    assert far == farther < 1.0
+
+
+def test_the_first_fit_that_suits_counts() -> None:
+    special, other = fit("special", models=("smol*",), workloads=("code",)), fit("other")
+
+    def by(model: str, workload: str) -> str:
+        return judged({"a": 1.0}, special, other, model=model, workload=workload).by
+
+    assert [by("smollm2", "code"), by("smollm2", "text"), by("qwen", "code")] == ["special", "other", "other"]
+
+
+def test_a_fit_needs_all_of_its_signals_and_no_others() -> None:
+    both = fit("both", features={"a": Feature(1, 0, 1), "b": Feature(1, 0, 1)})
+
+    assert judged({"a": 0.0, "b": 0.0, "c": 0.0}, both).by == "both"
+    assert judged({"a": 0.0, "c": 0.0}, both).by == PRIOR
+    assert judged({"a": 0.0, "b": math.nan}, both).by == PRIOR
+
+
+def test_a_fit_of_beginnings_is_for_beginnings_alone() -> None:
+    begun, whole = fit("begun", beginnings=True), fit("whole")
+
+    assert judged({"a": 0.0}, begun, whole).by == "whole"
+    assert judged({"a": 0.0}, begun, whole, beginning=True).by == "begun"
+    assert judged({"a": 0.0}, whole, beginning=True).by == PRIOR
+
+
+@pytest.mark.parametrize(("model", "prior"), [("smollm2", 0.3), ("qwen3:8b", 0.8), ("smollm2:big", 0.9)])
+def test_without_a_fit_it_is_the_prior_of_the_model(model: str, prior: float) -> None:
+    told = judged({}, priors={"*:big": 0.9, "smol*": 0.3}, model=model)
+
+    assert (told.probability, told.by) == (prior, PRIOR)
+
+
+@pytest.mark.parametrize(("value", "probability"), [(0.0, 0.8), (1.0, 0.08), (0.5, 0.8 * 0.1**0.5), (7.0, 0.08)])
+def test_a_defect_takes_its_part_in_proportion_and_once(value: float, probability: float) -> None:
+    assert judged({"loop": value}, defects={"loop": 0.1}).probability == pytest.approx(probability)
+
+
+def test_several_defects_take_their_parts_one_after_the_other() -> None:
+    told = judged({"loop": 1.0, "empty": 1.0, "other": 1.0}, defects={"loop": 0.5, "empty": 0.5, "refusal": 0.0})
+
+    assert told.probability == pytest.approx(0.2)
+
+
+def test_a_defect_that_is_certain_leaves_nothing() -> None:
+    assert judged({"empty": 1.0}, defects={"empty": 0.0}).probability == 0.0
+
+
+def test_what_is_no_number_is_no_signal() -> None:
+    told = judged({"a": math.nan, "loop": math.inf, "b": 1.0}, fit(), defects={"loop": 0.1})
+
+    assert told.signals == {"b": 1.0}
+    assert (told.probability, told.by) == (0.8, PRIOR)
+
+
+@given(SIGNALS, FINITE, st.booleans())
+def test_whatever_the_signals_are_it_is_a_probability(signals: dict[str, float], intercept: float, early: bool) -> None:
+    fits = [fit(intercept=intercept, curve=curve) for curve in (Curve(), Curve((0.0, 1.0), (0.0, 1.0)))]
+    for each in fits:
+        told = judged(signals, each, defects={"loop": 0.1}, beginning=early)
+        assert 0.0 <= told.probability <= 1.0
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.001, 0.999))
+def test_a_verdict_that_no_fit_knows_draws_it_towards_itself(prior: float, verdict: float) -> None:
+    told = judged({"verifier": verdict}, prior=prior).probability
+
+    assert min(prior, verdict) - 1e-9 <= told <= max(prior, verdict) + 1e-9
+
+
+@pytest.mark.parametrize("verdict", [0.0, 1.0])
+def test_a_verdict_is_never_beyond_all_doubt(verdict: float) -> None:
+    assert 0.0 < judged({"verifier": verdict}, prior=0.5).probability < 1.0
+
+
+def test_a_verdict_that_the_fit_knows_counts_once() -> None:
+    knows = fit(features={"verifier": Feature(0.0, 0.0, 1.0)}, intercept=1.0)
+
+    assert judged({"verifier": 0.01}, knows).probability == pytest.approx(1 / (1 + math.exp(-1.0)))
+
+
+def test_notes_go_along() -> None:
+    assert judged({}, notes=("one", "two")).notes == ("one", "two")

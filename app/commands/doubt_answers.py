@@ -20,13 +20,29 @@ _SYMBOL = re.compile(r"(?:\bis:?|[\"'(*`\u201c\u2018])[\s\"'(*`\u201c\u2018]*(?P
 
 #: What stands before or after a word that is named, but not given as the answer.
 _DENIED_BEFORE = re.compile(r"\b(?:not|isnt|instead of|rather than|than|unlike)(?: the)?\s*$")
-_SPELT_BEFORE = re.compile(
-    r"\b(?:not|isnt|instead of|rather than|than|of|for|the word|spell|misspelling|(?:incorrect|wrong) spelling is)\s*$"
-)
 _DENIED_AFTER = re.compile(
     r"\s*(?:is|was|isnt)\s+(?:not|wrong|incorrect|misspelled|misspelt|a misspelling|an incorrect)\b"
 )
-_BOTH = re.compile(r"\bboth\b|\bneither\b|\beither (?:is|spelling|one)\b")
+
+#: What is said before each question. From a few answers in whole sentences a small model learns to answer in one, and
+#: not to tell the story of a word before it tells the word. None of these is asked.
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("What is the capital of France?", "The capital of France is Paris."),
+    ("How is the number 15 spelled?", "The number 15 is spelled 'fifteen'."),
+    ("What is the chemical symbol for hydrogen?", "The chemical symbol for hydrogen is H."),
+    ("What is 3 times 4?", "3 times 4 is 12."),
+    ("What is the currency of the United States?", "The currency of the United States is the US dollar."),
+)
+
+#: How numbers are spelled, at their places.
+UNITS: tuple[str, ...] = (
+    *("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+TENS: tuple[str, ...] = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+_NUMERAL = "|".join(sorted(filter(None, (*UNITS, *TENS, "hundred", "thousand", "million")), key=len, reverse=True))
+_NUMERALS = re.compile(rf"\b(?:{_NUMERAL})\b(?: (?:and )?(?:{_NUMERAL})\b)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,11 @@ class Question:
     subject: str = ""
     form: str = "name"
 
+    def messages(self) -> list[dict[str, str]]:
+        """Of a chat, with the examples before."""
+        turns = [turn for question, answer in EXAMPLES for turn in (("user", question), ("assistant", answer))]
+        return [{"role": role, "content": text} for role, text in (*turns, ("user", self.text))]
+
 
 def right(question: Question, answer: str) -> bool:
     """The truth is what is given, and nothing else in its stead. Raises KeyError for a form that is not known."""
@@ -60,26 +81,23 @@ def fold(text: str) -> str:
 
 def _named(question: Question, answer: str) -> bool:
     """The first name that is known and not denied is the truth; a longer name hides a shorter one."""
-    return _first_given(question, answer, _DENIED_BEFORE) in set(map(fold, question.truths))
-
-
-def _spelt(question: Question, answer: str) -> bool:
-    """As a name, but "the correct spelling of this is that" gives only that."""
-    first = next((sentence for sentence in _sentences(answer) if sentence), "")
-    given = _first_given(question, answer, _SPELT_BEFORE)
-    return given in set(map(fold, question.truths)) and not _BOTH.search(first)
-
-
-def _first_given(question: Question, answer: str, aside_before: re.Pattern[str]) -> str:
     subject = fold(question.subject)
-    known = {*map(fold, question.truths), *map(fold, question.rivals), subject} - {""}
+    truths = set(map(fold, question.truths))
+    known = {*truths, *map(fold, question.rivals), subject} - {""}
     words = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(known, key=len, reverse=True))) + r")\b")
     for sentence in _sentences(answer):
         for found in words.finditer(sentence):
             before, after = sentence[: found.start()], sentence[found.end() :]
-            if found.group() != subject and not aside_before.search(before) and not _DENIED_AFTER.match(after):
-                return found.group()
-    return ""
+            if found.group() != subject and not _DENIED_BEFORE.search(before) and not _DENIED_AFTER.match(after):
+                return found.group() in truths
+    return False
+
+
+def _in_words(question: Question, answer: str) -> bool:
+    """The first number in words; the first after it was named in digits, where it was."""
+    before, named, after = fold(answer).partition(fold(question.subject))
+    found = _NUMERALS.search(after if named else before)
+    return found is not None and found.group().replace("and ", "") in set(map(fold, question.truths))
 
 
 def _sentences(answer: str) -> Iterator[str]:
@@ -117,7 +135,7 @@ def _goes_on(rest: str) -> bool:
 
 _FORMS: Mapping[str, Callable[[Question, str], bool]] = {
     "name": _named,
-    "spelling": _spelt,
+    "words": _in_words,
     "symbol": _symbol,
     "number": _number,
 }

@@ -1,14 +1,15 @@
-"""The sums that a text states, and whether they hold: `16 - 3 = 13`, `9 * $2 = $18`, `20% of 50 = 10`."""
+"""The sums that a text states, and whether they hold: `16 - 3 = 13`, `20% of 50 = 10`, `3 plus 4 is 7`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from app.confidence.reckoning import NoSumError, Reader
 
 _LENGTH = 16_384
 _LINE = 2000
-_TOKENS = 64
 
 _TOKEN = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d)|\d{1,15}(?:\.\d{1,15})?(?![\d]|[,.]\d))"
@@ -17,6 +18,13 @@ _TOKEN = re.compile(
 )
 _EQUALS = re.compile(r"(?<![=!<>:+*/-])=(?![=>])|≈")
 _WORKED = re.compile(r"<<([^<>]*)>>")
+_SPOKEN = (
+    (re.compile(r"(?<=[\d)%]) +plus +(?=[-$£€\d(])", re.IGNORECASE), " + "),
+    (re.compile(r"(?<=[\d)%]) +minus +(?=[-$£€\d(])", re.IGNORECASE), " - "),
+    (re.compile(r"(?<=[\d)%]) +(?:times|multiplied by) +(?=[-$£€\d(])", re.IGNORECASE), " * "),
+    (re.compile(r"(?<=[\d)%]) +divided by +(?=[-$£€\d(])", re.IGNORECASE), " / "),
+    (re.compile(r"(?<=[\d)%]),? +(?:is equal to|is|equals|gives|makes) +(?=[-$£€]?\d)", re.IGNORECASE), " = "),
+)
 _BOLD = re.compile(r"(?<!\S)\*\*(?=\S)|(?<=[^\s*])\*\*(?=[\s.,;:!?)]|$)")
 _SIGNS = str.maketrans("\u2212\u2013\u00d7\u00b7\u00f7", "--**/", "`")
 _WRITTEN = ((r"\times", "*"), (r"\cdot", "*"), (r"\div", "/"), (r"\$", "$"), (r"\%", "%"))
@@ -24,10 +32,6 @@ _PER = re.compile(r"(?<=\w) ?/ ?[^\W\d_]{2,}")
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
 _REST = frozenset({"r", "remainder", "rest", "mod"})
 _CENTS = frozenset({"cent", "pence", "penny"})
-
-
-class _NoSumError(ValueError):
-    """What stands there can't be worked out."""
 
 
 @dataclass(slots=True)
@@ -57,17 +61,26 @@ def sums(text: str, *, cut: bool = False) -> Iterator[bool]:
     """
     lines = text[:_LENGTH].splitlines()
     for at, line in enumerate(lines):
-        if len(line) > _LINE or not _EQUALS.search(line):
+        if len(line) > _LINE:
             continue
         last = cut and at == len(lines) - 1
         yield from (told for inner in _WORKED.findall(line) for told in _told(inner, cut=False))
         yield from _told(_WORKED.sub("", line), cut=last)
 
 
+def worked_out(expression: str) -> float | None:
+    """What it comes to; None where it is not a sum, the whole of it, of two numbers or more without units."""
+    side = _before(_plain(expression))
+    if side.broken or side.units or side.words or side.open or side.numbers < 2:
+        return None
+    try:
+        return Reader(side.parts).value()
+    except (NoSumError, RecursionError, ZeroDivisionError):
+        return None
+
+
 def _told(line: str, *, cut: bool) -> Iterator[bool]:
-    plain = _PER.sub("", _BOLD.sub("", line)).translate(_SIGNS)
-    for written, sign in _WRITTEN:
-        plain = plain.replace(written, sign)
+    plain = _plain(line)
     segments = _EQUALS.split(plain)
     rounded = [match[0] == "≈" for match in _EQUALS.finditer(plain)]
     for at in range(len(segments) - 1):
@@ -75,12 +88,22 @@ def _told(line: str, *, cut: bool) -> Iterator[bool]:
             left = _before(segments[at])
             right = _after(segments[at + 1], cut=cut and at == len(segments) - 2)
             yield _holds(left, right, roughly=rounded[at])
-        except (_NoSumError, RecursionError, ZeroDivisionError):
+        except (NoSumError, RecursionError, ZeroDivisionError):
             continue
 
 
+def _plain(text: str) -> str:
+    """With one sign for each operation."""
+    plain = _PER.sub("", _BOLD.sub("", text)).translate(_SIGNS)
+    for written, sign in _WRITTEN:
+        plain = plain.replace(written, sign)
+    for spoken, sign in _SPOKEN:
+        plain = spoken.sub(sign, plain)
+    return plain
+
+
 def _before(segment: str) -> _Side:
-    """The last expression of what stands before the sign. Raises _NoSumError."""
+    """The last expression of what stands before the sign. Raises NoSumError."""
     side = _Side()
     for match in _TOKEN.finditer(segment):
         kind, word = match.lastgroup or "", match[0]
@@ -95,7 +118,7 @@ def _before(segment: str) -> _Side:
 
 
 def _after(segment: str, *, cut: bool) -> _Side:
-    """The first expression of what stands after the sign. Raises _NoSumError."""
+    """The first expression of what stands after the sign. Raises NoSumError."""
     side, end = _Side(), 0
     for match in _TOKEN.finditer(segment):
         kind, word = match.lastgroup or "", match[0]
@@ -109,7 +132,7 @@ def _after(segment: str, *, cut: bool) -> _Side:
             break
         end = match.end()
     if cut and end >= len(segment.rstrip()):
-        raise _NoSumError
+        raise NoSumError
     return side
 
 
@@ -180,7 +203,7 @@ _TAKES = {
 
 def _holds(left: _Side, right: _Side, *, roughly: bool) -> bool:
     _check(left, right)
-    stated, found = _Reader(right.parts).value(), _Reader(left.parts).value()
+    stated, found = Reader(right.parts).value(), Reader(left.parts).value()
     inexact = roughly or "/" in left.parts or left.decimals > 0 or left.percents > 0 or "/" in right.parts
     places = (1.0 if right.decimals else 0.5) * 10.0**-right.decimals * right.scale
     slack = max(abs(found), abs(stated)) * (0.01 if roughly else 1e-9) + (places if inexact else 0.0)
@@ -190,55 +213,10 @@ def _holds(left: _Side, right: _Side, *, roughly: bool) -> bool:
 
 
 def _check(left: _Side, right: _Side) -> None:
-    """Raises _NoSumError where nothing is worked out, or where units would have to be changed first."""
+    """Raises NoSumError where nothing is worked out, or where units would have to be changed first."""
     units = left.units | right.units
     adds = {"+", "-"} & set(left.parts[1:])
     mixed = adds and (len(left.units) > 1 or 0 < left.percents < left.numbers)
     cents = "$" in units and units & _CENTS
     if left.broken or right.broken or left.numbers < 2 or not right.numbers or right.open or mixed or cents:
-        raise _NoSumError
-
-
-class _Reader:
-    """Works out numbers, `+ - * /` and brackets. Raises _NoSumError, ZeroDivisionError."""
-
-    def __init__(self, parts: Sequence[float | str]) -> None:
-        if len(parts) > _TOKENS:
-            raise _NoSumError
-        self._parts = [*parts, ""]
-        self._at = 0
-
-    def value(self) -> float:
-        found = self._sum()
-        if self._parts[self._at] != "":
-            raise _NoSumError
-        return found
-
-    def _next(self) -> float | str:
-        self._at += 1
-        return self._parts[self._at - 1]
-
-    def _sum(self) -> float:
-        found = self._product()
-        while self._parts[self._at] in ("+", "-"):
-            found = found + self._product() if self._next() == "+" else found - self._product()
-        return found
-
-    def _product(self) -> float:
-        found = self._one()
-        while self._parts[self._at] in ("*", "/"):
-            found = found * self._one() if self._next() == "*" else found / self._one()
-        return found
-
-    def _one(self) -> float:
-        part = self._next()
-        if isinstance(part, float):
-            return part
-        if part == "-":
-            return -self._one()
-        if part != "(":
-            raise _NoSumError
-        found = self._sum()
-        if self._next() != ")":
-            raise _NoSumError
-        return found
+        raise NoSumError

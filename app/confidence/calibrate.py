@@ -27,6 +27,12 @@ FEATURES: Mapping[str, Sequence[str]] = {
 #: Those of answers that are still being written.
 RUNNING: Sequence[str] = FEATURES["log-probabilities"]
 
+#: By what wrong answers become fewer, where no labels tell: a sum that was worked out here is right.
+PROOFS: Mapping[str, float] = {"sum_right": 0.02}
+
+#: What is known already teaches a fit nothing of what is not.
+_DECIDED = ("sum_right", "sum_wrong")
+
 #: So many labels make a fit.
 FIT_FROM = 50
 
@@ -70,10 +76,12 @@ def calibrate(
             *({"name": f"any: {kind}", "models": ["*"], "workloads": ["*"], **fit} for kind, fit in of_all),
         ],
         "defects": {name: {"factor": factor, "labels": 0} for name, factor in defects.items()},
+        "proofs": {name: {"factor": factor, "labels": 0} for name, factor in PROOFS.items()},
         "priors": _priors(labelled),
     }
-    for name in defects:
-        _measure(name, tree, labelled)
+    for kind in ("defects", "proofs"):
+        for name in tree[kind]:
+            _measure(kind, name, tree, labelled)
     return tree
 
 
@@ -137,6 +145,8 @@ def _fit(labelled: Sequence[Labelled], looks: Sequence[Looks], names: Sequence[s
     topics = _topics(labelled)
     rows, correct, weights, groups = list[list[float]](), list[bool](), list[float](), list[Hashable]()
     for topic, each, seen in zip(topics, labelled, looks, strict=True):
+        if any(name in each.signals for name in _DECIDED):
+            continue
         usable = [row for signals in seen if (row := _row(signals, names)) is not None]
         rows += usable
         correct += [each.correct] * len(usable)
@@ -191,14 +201,18 @@ def _priors(labelled: Sequence[Labelled]) -> Tree:
     return found
 
 
-def _measure(name: str, tree: Tree, labelled: Sequence[Labelled]) -> None:
-    """How much less often than is thought those are right that have this defect, where enough of them are known."""
+def _measure(kind: str, name: str, tree: Tree, labelled: Sequence[Labelled]) -> None:
+    """How much less often than is thought those are right that have this defect, or wrong that have this proof, where
+    enough of them are known.
+    """
     cases = [each for each in labelled if each.signals.get(name, 0.0) >= _HAS]
     if len(cases) < KNOWN_FROM:
         return
-    others = {key: value for key, value in tree["defects"].items() if key != name}
-    calibration = as_calibration({**tree, "defects": others})
-    thought = sum(judged(each, calibration).probability for each in cases) / len(cases)
-    right = (sum(each.correct for each in cases) + 0.5) / (len(cases) + 1)
-    factor = min(1.0, right / thought) if thought else 1.0
-    tree["defects"][name] = {"factor": round(factor, DIGITS), "labels": len(cases)}
+    others = {key: value for key, value in tree[kind].items() if key != name}
+    calibration = as_calibration({**tree, kind: others})
+    thought = sum(judged(each, calibration).probability for each in cases)
+    right = sum(each.correct for each in cases)
+    if kind == "proofs":
+        thought, right = len(cases) - thought, len(cases) - right
+    factor = min(1.0, (right + 0.5) / (len(cases) + 1) * len(cases) / thought) if thought else 1.0
+    tree[kind][name] = {"factor": round(factor, DIGITS), "labels": len(cases)}

@@ -60,12 +60,14 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`defects` are factors by signal: how much less likely an answer is right that has it. `priors` are shares of
-    right answers by model (globs), for answers of which nothing but the text is known. The first that suits counts.
+    """`defects` are factors by signal: how much less likely an answer is right that has it; `proofs` are those by which
+    it is less likely wrong. `priors` are shares of right answers by model (globs), for answers of which nothing but the
+    text is known. The first that suits counts.
     """
 
     fits: tuple[Fit, ...] = ()
     defects: Mapping[str, float] = field(default_factory=dict)
+    proofs: Mapping[str, float] = field(default_factory=dict)
     priors: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -84,6 +86,7 @@ def read_calibration(content: bytes) -> Calibration:
         return Calibration(
             fits=tuple(_fit(each) for each in tree["fits"]),
             defects={name: _share(each["factor"]) for name, each in tree["defects"].items()},
+            proofs={name: _share(each["factor"]) for name, each in tree.get("proofs", {}).items()},
             priors={model: _share(each["right"]) for model, each in tree["priors"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

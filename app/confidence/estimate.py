@@ -28,9 +28,9 @@ def estimate(
 ) -> Confidence:
     """By the first fit that suits the model and the workload and has all of its signals; else the model's prior.
 
-    `prior` is the share of right answers of a model that nobody has measured. Defects then take their part of it, as
-    often as they are there: a signal between 0 and 1 counts in proportion. A verifier's verdict that no fit knows is
-    pooled with the rest.
+    `prior` is the share of right answers of a model that nobody has measured. A verifier's verdict that no fit knows is
+    pooled with the rest. Defects then take their part of it, and proofs theirs of what is missing, as often as they are
+    there: a signal between 0 and 1 counts in proportion.
     """
     usable = {name: value for name, value in signals.items() if math.isfinite(value)}
     fit = _fit(usable, calibration, model, workload, beginning=beginning)
@@ -41,10 +41,8 @@ def estimate(
     verdict = usable.get("verifier")
     if verdict is not None and (fit is None or "verifier" not in fit.features):
         probability = _pooled(probability, verdict)
-    for name, factor in calibration.defects.items():
-        value = usable.get(name)
-        if value:
-            probability *= factor ** min(value, 1.0)
+    probability *= _left(calibration.defects, usable)
+    probability = 1 - (1 - probability) * _left(calibration.proofs, usable)
     return Confidence(min(max(probability, 0.0), 1.0), by, usable, notes)
 
 
@@ -75,6 +73,12 @@ def _calibrated(curve: Curve, score: float) -> float:
     low, high = scores[above - 1], scores[above]
     way = (score - low) / (high - low)
     return probabilities[above - 1] + way * (probabilities[above] - probabilities[above - 1])
+
+
+def _left(factors: Mapping[str, float], signals: Mapping[str, float]) -> float:
+    """What all of them together leave."""
+    told = ((factor, signals.get(name, 0.0)) for name, factor in factors.items())
+    return math.prod(math.pow(factor, min(value, 1.0)) for factor, value in told if value)
 
 
 def _prior(calibration: Calibration, prior: float, model: str) -> float:

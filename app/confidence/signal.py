@@ -21,6 +21,8 @@ KINDS: dict[str, str] = {
     "structure": "app.confidence.signals.structure:structure",
     "language": "app.confidence.signals.language:language",
     "sums": "app.confidence.signals.sums:sums",
+    "asked_sum": "app.confidence.signals.asked_sum:asked_sum",
+    "echo": "app.confidence.signals.echo:echo",
     "agreement": "app.confidence.signals.agreement:agreement",
     "verifier": "app.confidence.signals.verifier:verifier",
 }

@@ -61,8 +61,10 @@ class Forwarder:
         doubt.risen = False
         if not self._may_cut(answer, course):
             return None
-        if doubt.warming is not None:
+        if doubt.warming is not None and not doubt.warming.done():
             await asyncio.wait((doubt.warming,))  # what it reads has to be read anyway
+            if not self._may_cut(answer, course):  # some of it was held for too long, and sent
+                return None
         targets = list(larger(self._passage.around, course, doubt))
         place = next((place for place, (_, lane) in enumerate(targets) if lane.try_enter()), None)
         if place is None:

@@ -39,7 +39,7 @@ def test_all_of_it_is_read() -> None:
         "any", {"a": Feature(2.0, -0.5, 0.25)}, 1.5, Curve((-1.0, 2.0), (0.1, 0.9)), ("smol*",), ("*",), True, 600
     )
 
-    assert read(TREE) == Calibration((expected,), {"loop": 0.1}, {"*": 0.4})
+    assert read(TREE) == Calibration((expected,), {"loop": 0.1}, priors={"*": 0.4})
 
 
 def test_what_it_says_beside_that_is_for_people() -> None:

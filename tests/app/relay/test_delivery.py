@@ -655,3 +655,150 @@ async def test_it_pauses_on_the_running_loop() -> None:
     delivery.put(delta("b") + delta("c") + delta("d"))
 
     assert [await delivery.next() for _ in range(3)] == [delta("b"), delta("c"), delta("d")]
+
+
+# --- what is held for its judgement
+
+
+class Held:
+    """A delivery that holds some of what comes, and somebody who takes what is due."""
+
+    def __init__(self, hold_tokens: int, hold_seconds: float) -> None:
+        self.clock = FakeClock()
+        self.delivery = Delivery(self.clock, self.wait, hold_tokens=hold_tokens, hold_seconds=hold_seconds)
+        self.got = b""
+
+    async def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    async def take(self) -> bytes:
+        """What is due now, if anything is."""
+        taking = asyncio.ensure_future(self.delivery.next())
+        for _ in range(4):
+            await asyncio.sleep(0)
+        if not taking.done():
+            taking.cancel()
+            await asyncio.wait([taking])
+            return b""
+        self.got += taking.result()
+        return taking.result()
+
+
+async def test_the_last_events_are_held_and_those_before_them_are_due() -> None:
+    held = Held(2, 10.0)
+    words = [delta(str(number)) for number in range(5)]
+    held.delivery.put(b"".join(words[:2]))
+    assert await held.take() == b""
+
+    held.delivery.put(b"".join(words[2:]))
+    assert await held.take() == b"".join(words[:3])
+    assert await held.take() == b""
+    assert held.delivery.unsent() == words[3:]
+
+
+async def test_nothing_is_held_longer_than_it_may() -> None:
+    held = Held(8, 1.0)
+    held.delivery.put(delta("a"))
+    held.clock.advance(0.6)
+    held.delivery.put(delta("b"))
+    held.clock.advance(0.3)
+    assert await held.take() == b""
+
+    held.clock.advance(0.2)
+    assert await held.take() == delta("a")
+    assert await held.take() == b""
+
+    held.clock.advance(0.5)
+    assert await held.take() == delta("b")
+
+
+async def test_the_time_of_what_is_held_is_waited_for_and_not_looked_for_again_and_again() -> None:
+    delivery = Delivery(asyncio.get_running_loop().time, hold_tokens=8, hold_seconds=0.02)
+    delivery.put(delta("a"))
+
+    async with asyncio.timeout(5):
+        assert await delivery.next() == delta("a")
+
+
+async def test_all_of_an_answer_that_ends_before_it_began_is_held_until_it_is_judged() -> None:
+    held = Held(1, 10.0)
+    held.delivery.ending = True
+    held.delivery.put(delta("a") + delta("b") + delta(finish_reason="stop"))
+    assert await held.take() == b""
+
+    held.delivery.put(DONE)
+    assert await held.take() == delta("a") + delta("b") + delta(finish_reason="stop") + DONE
+
+
+async def test_what_ends_after_it_began_is_held_as_before() -> None:
+    held = Held(1, 10.0)
+    held.delivery.put(delta("a") + delta("b"))
+    assert await held.take() == delta("a")
+
+    held.delivery.ending = True
+    held.delivery.put(delta("c") + delta(finish_reason="stop"))
+    assert await held.take() == delta("b") + delta("c")
+
+
+async def test_an_error_comes_after_what_was_held_and_what_was_taken_back_never() -> None:
+    held = Held(4, 10.0)
+    held.delivery.put(delta("a") + delta("b"))
+    held.delivery.take_back(1)
+    held.delivery.close(StreamBrokenError("box", "fell over"))
+
+    assert await held.take() == delta("a")
+    with pytest.raises(StreamBrokenError):
+        await held.delivery.next()
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("put"), st.integers(1, 6)),
+    st.tuples(st.just("take"), st.just(0)),
+    st.tuples(st.just("take back"), st.integers(0, 6)),
+    st.tuples(st.just("pass"), st.integers(1, 30)),
+    st.tuples(st.just("end"), st.just(0)),
+)
+
+
+@given(st.lists(STEPS, max_size=40), st.integers(0, 10), st.sampled_from([0.05, 1.0]))
+def test_whatever_happens_events_come_once_in_order_and_what_was_taken_back_never_does(
+    steps: list[tuple[str, int]], hold_tokens: int, hold_seconds: float
+) -> None:
+    async def happen() -> None:
+        held, numbers, expected = Held(hold_tokens, hold_seconds), itertools.count(), list[bytes]()
+        for step, size in steps:
+            if step == "put":
+                words = [delta(str(next(numbers))) for _ in range(size)]
+                expected.extend(words)
+                held.delivery.put(b"".join(words))
+            elif step == "take back":
+                size = min(size, held.delivery.held)
+                assert held.delivery.unsent() == expected[len(expected) - held.delivery.held :]
+                held.delivery.take_back(size)
+                del expected[len(expected) - size :]
+            elif step == "pass":
+                held.clock.advance(size / 10)
+            elif step == "end":
+                held.delivery.ending = True
+            else:
+                await held.take()
+            assert b"".join(expected).startswith(held.got)
+        held.delivery.put(DONE)
+        while held.delivery.held:
+            await held.take()
+        assert held.got == b"".join(expected) + DONE
+
+    asyncio.run(happen())
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=12), st.integers(1, 10))
+def test_nothing_of_the_held_beginning_comes_out_before_there_is_more(sizes: list[int], hold_tokens: int) -> None:
+    async def happen() -> None:
+        held, put = Held(hold_tokens, 10.0), 0
+        for size in sizes:
+            held.delivery.put(delta("a") * size)
+            put += size
+            await held.take()
+            assert held.got == delta("a") * max(put - hold_tokens, 0)
+
+    asyncio.run(happen())

@@ -62,7 +62,8 @@ def test_a_request_needs_no_policy_to_have_one() -> None:
 def test_a_request_never_gives_itself_more_than_the_configuration_does(
     configured: float | None, asked: float | None, name: str
 ) -> None:
-    policies = Policies(JUDGE, by_name={"*": replace(STRICT, **{name: configured})})
+    budget: dict[str, Any] = {name: configured}
+    policies = Policies(JUDGE, by_name={"*": replace(STRICT, **budget)})
     wishes = wishing(max_retries=1, **({} if asked is None else {name: asked}))
 
     given_in_the_end = getattr(policies.of(job(wishes=wishes)), name)

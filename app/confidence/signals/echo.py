@@ -1,0 +1,48 @@
+"""An answer that only says the words of the question again answers nothing: `The capital of Tunisia is Tunisia.`"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from app.confidence.exchange import Exchange
+
+_QUESTION = 300
+_ANSWER = 2000
+
+_ASKS = re.compile(
+    r"(?:(?:in|of|on|at|to|for|from|by) )?(?:what|what's|who|who's|whose|which|where|when|wer|was|welche[rsnm]?|wo|wann"
+    r"|qui|quel(?:le)?s?|où|quand|quién|cuál|qué|dónde|cuándo|chi|quale|dove|quando|quem|qual|onde|wie|wat|welke?|waar)\b"
+)
+#: Questions whose answer is in them: what is to be chosen from, and what is to be said again.
+_GIVES = re.compile(
+    r"\b(?:or|oder|ou|o|either|between|these|following|list|repeat|same|say|translat\w+|called|mean|\d\S*)\b|[:\n\d]"
+)
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\d+")
+_FILLERS = frozenset(
+    (
+        *("a", "an", "the", "is", "are", "was", "were", "it", "its", "it's", "that", "this", "of", "for", "in", "on"),
+        *("to", "as", "with", "and", "by", "be", "has", "have", "does", "do", "also", "known", "itself"),
+        *("der", "die", "das", "ist", "von", "und", "le", "la", "les", "est", "de", "et", "el", "es", "il", "è", "e"),
+    )
+)
+
+
+def echo(exchange: Exchange) -> Mapping[str, float]:
+    """1 where no word of the answer is new, 0 where one is.
+
+    Left out where the question asks for nothing in a sentence of its own, or where what is to be answered stands in it;
+    where the answer has no words; and while it is being written.
+    """
+    question = exchange.question[: _QUESTION + 1].strip().casefold()
+    if (
+        exchange.finish_reason is None
+        or len(question) > _QUESTION
+        or not _ASKS.match(question)
+        or _GIVES.search(question)
+    ):
+        return {}
+    said = set(_WORD.findall(exchange.text[:_ANSWER].casefold()))
+    if not said:
+        return {}
+    return {"echo": float(said <= {*_WORD.findall(question), *_FILLERS})}

@@ -21,7 +21,7 @@ Looks = Sequence[Mapping[str, float]]
 
 #: Sets of signals by name; a fit has the first set of which an answer has all.
 FEATURES: Mapping[str, Sequence[str]] = {
-    "log-probabilities": ("logprob_mean", "logprob_min", "entropy_mean", "entropy_max", "margin_mean", "log_tokens"),
+    "log-probabilities": ("logprob_mean", "logprob_low"),
 }
 
 #: Those of answers that are still being written.
@@ -145,8 +145,6 @@ def _fit(labelled: Sequence[Labelled], looks: Sequence[Looks], names: Sequence[s
     topics = _topics(labelled)
     rows, correct, weights, groups = list[list[float]](), list[bool](), list[float](), list[Hashable]()
     for topic, each, seen in zip(topics, labelled, looks, strict=True):
-        if any(name in each.signals for name in _DECIDED):
-            continue
         usable = [row for signals in seen if (row := _row(signals, names)) is not None]
         rows += usable
         correct += [each.correct] * len(usable)
@@ -163,6 +161,8 @@ def _fit(labelled: Sequence[Labelled], looks: Sequence[Looks], names: Sequence[s
 
 
 def _row(signals: Mapping[str, float], names: Sequence[str]) -> list[float] | None:
+    if any(name in signals for name in _DECIDED):
+        return None
     row = [signals[name] for name in names if name in signals]
     return row if len(row) == len(names) and all(map(math.isfinite, row)) else None
 

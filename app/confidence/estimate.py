@@ -42,7 +42,8 @@ def estimate(
     if verdict is not None and (fit is None or "verifier" not in fit.features):
         probability = _pooled(probability, verdict)
     probability *= _left(calibration.defects, usable)
-    probability = 1 - (1 - probability) * _left(calibration.proofs, usable)
+    proven = 1 - _left(calibration.proofs, usable)
+    probability += (1 - probability) * proven
     return Confidence(min(max(probability, 0.0), 1.0), by, usable, notes)
 
 
@@ -78,7 +79,7 @@ def _calibrated(curve: Curve, score: float) -> float:
 def _left(factors: Mapping[str, float], signals: Mapping[str, float]) -> float:
     """What all of them together leave."""
     told = ((factor, signals.get(name, 0.0)) for name, factor in factors.items())
-    return math.prod(math.pow(factor, min(value, 1.0)) for factor, value in told if value)
+    return math.prod(math.pow(factor, min(value, 1.0)) for factor, value in told if value > 0)
 
 
 def _prior(calibration: Calibration, prior: float, model: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import insort
 from collections.abc import Sequence
 
 #: How many tokens are kept for what needs them one by one; sums and extremes are of all.
@@ -11,6 +12,9 @@ KEPT = 4096
 
 #: Tokens of one group. DeepConf takes 1,024 or more of a long chain of thought; a chat answer is shorter than that.
 GROUP = 16
+
+#: So many of the least likely tokens say most about an answer: those that only make its sentences whole say little.
+LOW = 5
 
 #: Tokens whose mean entropy tells something before anything is sent.
 FIRST = 8
@@ -22,12 +26,12 @@ class Trace:
     """Log-probabilities in nats, of the tokens written and of the most likely ones in their places.
 
     Source: Fu et al., Deep Think with Confidence (arXiv 2508.15260), for groups; Gupta et al., Language Model Cascades
-    (arXiv 2404.10136), for sums, means and quantiles.
+    (arXiv 2404.10136), for sums, means and quantiles. `low` are the least of all, in rising order.
     """
 
     __slots__ = (
         *("count", "entropies", "entropy_count", "entropy_first", "entropy_max", "entropy_sum", "group_min"),
-        *("least", "logprobs", "margin_min", "margin_sum", "margins", "total", "untold", "_group", "_window"),
+        *("least", "logprobs", "low", "margin_min", "margin_sum", "margins", "total", "untold", "_group", "_window"),
     )
 
     def __init__(self) -> None:
@@ -39,6 +43,7 @@ class Trace:
         self.entropy_max = 0.0
         self.margin_min = math.inf
         self.group_min = math.inf
+        self.low: list[float] = []
         self.logprobs = array("d")
         self.entropies = array("d")
         self.margins = array("d")
@@ -60,6 +65,9 @@ class Trace:
         self.count += 1
         self.total += logprob
         self.least = min(self.least, logprob)
+        if self.count <= LOW or logprob < self.low[-1]:
+            insort(self.low, logprob)
+            del self.low[LOW:]
         if self.count >= GROUP:
             self.group_min = min(self.group_min, self._group / GROUP)
         if self.count <= KEPT:

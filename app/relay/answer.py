@@ -163,12 +163,7 @@ class Answer(Writing):
             return self._sieve.end()
         if self.mover is None:
             raise error
-        try:
-            return await self.mover.recover(self, error)
-        except BackendError:
-            if self.doubt is None or not self.doubt.drafts or not self.unsent:
-                raise
-            return self.restore(self.doubt.best_draft())
+        return await self.mover.recover(self, error)
 
     async def _attend(self) -> bytes:
         """There may be a reason to leave. From a backend that need not be left at once, a task of its own reads on, so

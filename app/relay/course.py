@@ -114,6 +114,11 @@ class Course:
     rooted: bool = False
     arrived: tuple[Handoff, Seam] | None = None
 
+    @property
+    def moves(self) -> int:
+        """How often it has moved; what was doubted before anybody saw it has not."""
+        return sum(move.reason is not Reason.DOUBT or move.at_chars > 0 for move in self.record.handoffs)
+
     def tell_of_cache(self) -> None:
         """What the last backend told of its cache goes into the record."""
         if self.arrived is not None:

@@ -105,7 +105,7 @@ class Forwarder:
         doubt.drafts.append(Draft(bytes(answer.transcript.events), answer.usage, answer.route, attempt))
         if doubt.may_retry and (block := await self._another(answer, course, doubt)) is not None:
             return block
-        return self._best(answer, course, doubt)
+        return self.fall_back(answer, course)
 
     async def _opinions_of(self, answer: Answer, course: Course, doubt: Doubt) -> tuple[tuple[str, ...], float | None]:
         """Nobody waits for them who reads already."""
@@ -114,7 +114,9 @@ class Forwarder:
         self._passage.conclude(course, answer.usage)  # its place may be needed for them
         return await self._opinions.gather(answer, course, doubt)
 
-    def _best(self, answer: Answer, course: Course, doubt: Doubt) -> bytes:
+    def fall_back(self, answer: Answer, course: Course) -> bytes:
+        """The best of the complete drafts. Raises DoubtfulError as `reconsider` does."""
+        doubt = _doubt(answer)
         draft, least = doubt.best_draft(), doubt.policy.min_confidence
         if not doubt.policy.return_best_attempt and least is not None and draft.attempt.confidence is not None:
             error = DoubtfulError(draft.attempt.confidence.probability, least)
@@ -164,7 +166,7 @@ class Forwarder:
         if answer.unsent:
             return True
         written = read(answer)
-        moves = len(course.record.handoffs) < self._passage.around.limits.max_moves
+        moves = course.moves < self._passage.around.limits.max_moves
         may_move = moves and not course.rooted and not is_constrained(course.job)
         return may_move and written is not None and not written.calls and not written.in_reasoning
 

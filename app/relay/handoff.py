@@ -69,7 +69,7 @@ class Mover:
 
     def may_move(self, course: Course) -> bool:
         """Whether it may be moved once more."""
-        return not course.rooted and len(course.record.handoffs) < self.around.limits.max_moves
+        return not course.rooted and course.moves < self.around.limits.max_moves
 
     def destinations(self, course: Course, *, urgent: bool) -> Iterator[tuple[Route, Lane]]:
         """Cooler places for it, best first; if it came to a place that was warm already, those that suit it better."""
@@ -81,10 +81,15 @@ class Mover:
     async def recover(self, answer: Answer, error: BackendError) -> bytes:
         """Go on elsewhere after a fault: the next block. Raises what broke it when nothing can go on."""
         course = self.courses.get(answer)
-        if course is None or course.stay is None or answer.watch.out_of_time():
+        if course is None or course.stay is None:
             raise error
         since = self._clock()
         await answer.stop_writing()
+        if answer.doubt is not None and answer.doubt.drafts and answer.unsent:
+            self._passage.leave(course, error)
+            return self._forwarder.fall_back(answer, course)
+        if answer.watch.out_of_time():
+            raise error
         zone = self.around.zone(course.lane)
         reason = Reason.HEAT if zone is not None and zone.state is ThermalState.SHUTDOWN else Reason.FAULT
         move = course.move or Move(reason, error.message, urgent=True)

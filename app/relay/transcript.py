@@ -44,11 +44,6 @@ class Transcript:
     def __init__(self) -> None:
         self.events = bytearray()
 
-    def finished(self) -> bool:
-        """Whether a finish_reason has come: without one an answer is not complete, whatever else was said."""
-        events = self.events
-        return events.rfind(b'"finish_reason":"') >= 0 or events.rfind(b'"finish_reason": "') >= 0
-
     def usage(self) -> dict[str, Any] | None:
         """The usage that came with the last words, as some servers send it; None when there was none."""
         for data in reversed(payloads(bytes(self.events[-_LAST_WORDS_BYTES:]))):

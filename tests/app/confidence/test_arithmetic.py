@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.confidence.arithmetic import sums
+from app.confidence.arithmetic import sums, worked_out
 
 TRUE = [
     "16 - 3 = 13",
@@ -112,3 +112,42 @@ def test_a_quotient_holds_when_it_is_rounded(one: int, other: int, places: int) 
 @given(st.text(st.sampled_from("0123456789+-*/()=$%., x\n<>e≈²٣"), max_size=200), st.booleans())
 def test_nothing_that_is_written_raises(text: str, cut: bool) -> None:
     assert set(sums(text, cut=cut)) <= {True, False}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("18 times 5 is 80.", False),
+        ("18 times 5 is 90.", True),
+        ("13 plus 4 equals 17", True),
+        ("9 multiplied by 10 is 90", True),
+        ("20 minus 5 is equal to 14.", False),
+        ("10 divided by 4 is 2.5", True),
+        ("To add them, 3 + 4 is 8.", False),
+        ("$3 plus $4 makes $7", True),
+    ],
+)
+def test_sums_in_words_are_sums(text: str, holds: bool) -> None:
+    assert list(sums(text)) == [holds]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["He is 80.", "At 5 is 80.", "It was 7 times 3", "5 times the 3 is 15", "3 times a day is 9 pills", "5 is 4"],
+)
+def test_words_between_numbers_are_not_always_sums(text: str) -> None:
+    assert list(sums(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"), [("17 * 23", 391), ("2 plus 3 times 4", 14), ("(2 + 3) * 4", 20), ("20% of 50", 10)]
+)
+def test_an_expression_is_worked_out(expression: str, result: float) -> None:
+    assert worked_out(expression) == pytest.approx(result)
+
+
+@pytest.mark.parametrize(
+    "expression", ["", "17", "17 +", "17 * x", "3 apples + 4", "1 / 0", "$3 + $4", "(" * 2000 + "1"]
+)
+def test_what_is_no_sum_is_not_worked_out(expression: str) -> None:
+    assert worked_out(expression) is None

@@ -25,7 +25,7 @@ def fit(name: str = "any", intercept: float = 0.0, **more: object) -> Fit:
 
 
 def judged(signals: dict[str, float], *fits: Fit, prior: float = 0.8, **more: object) -> Confidence:
-    of_file = {key: more.pop(key) for key in ("defects", "priors") if key in more}
+    of_file = {key: more.pop(key) for key in ("defects", "proofs", "priors") if key in more}
     return estimate(signals, Calibration(fits, **of_file), prior, **more)  # type: ignore[arg-type]
 
 
@@ -102,6 +102,11 @@ def test_several_defects_take_their_parts_one_after_the_other() -> None:
 
 def test_a_defect_that_is_certain_leaves_nothing() -> None:
     assert judged({"empty": 1.0}, defects={"empty": 0.0}).probability == 0.0
+
+
+@pytest.mark.parametrize(("value", "probability"), [(0.0, 0.8), (1.0, 0.98), (0.5, 1 - 0.2 * 0.1**0.5), (7.0, 0.98)])
+def test_a_proof_takes_its_part_of_what_is_missing(value: float, probability: float) -> None:
+    assert judged({"sum_right": value}, proofs={"sum_right": 0.1}).probability == pytest.approx(probability)
 
 
 def test_what_is_no_number_is_no_signal() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.confidence.trace import FIRST, GROUP, KEPT, Trace
+from app.confidence.trace import FIRST, GROUP, KEPT, LOW, Trace
 
 LOGPROBS = st.floats(-99, 0)
 
@@ -37,6 +37,7 @@ def test_sums_and_extremes_are_those_of_all_tokens(logprobs: list[float]) -> Non
     assert trace.count == len(logprobs)
     assert trace.total == pytest.approx(all_of_them.sum())
     assert trace.least == all_of_them.min()
+    assert trace.low == sorted(logprobs)[:LOW]
     assert list(trace.logprobs) == logprobs
     assert trace.untold == 0
 

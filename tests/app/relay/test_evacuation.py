@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain.decision import Decision, Route
-from app.domain.errors import BackendBusyError
+from app.domain.errors import BackendBusyError, StreamBrokenError
 from app.domain.handoff import Continuation
 from app.domain.job import Job
 from app.domain.thermal import Forecast, Zone
@@ -148,6 +148,19 @@ async def test_an_answer_that_can_not_move_goes_on_until_the_shutdown_point() ->
     scene.look()
     assert course.move is not None
     assert course.move.stop
+
+
+async def test_an_answer_that_is_out_of_time_is_not_moved() -> None:
+    scene = Scene()
+    course = scene.add(100)
+    answer, lost = next(iter(scene.mover.courses)), StreamBrokenError("hot", "broke off")
+    answer.watch.begin("hot", scene.lanes["hot"].settings.timeouts)
+    scene.clock.advance(scene.lanes["hot"].settings.timeouts.total + 1)
+
+    with pytest.raises(StreamBrokenError) as raised:
+        await scene.mover.recover(answer, lost)
+    assert raised.value is lost
+    assert course.record.handoffs == []
 
 
 async def test_whoever_waits_for_the_first_words_at_the_shutdown_point_is_sent_on() -> None:

@@ -172,7 +172,7 @@ async def test_a_draft_is_the_answer_when_the_larger_one_fails(how: str, mode: J
 
     said = await bench.serve()
 
-    assert said in ("a a a ", "b a a a ")
+    assert said == "a a a "
     assert bench.busy() == 0
     assert bench.record.outcome == "completed"
 

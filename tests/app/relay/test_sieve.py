@@ -48,6 +48,33 @@ def test_the_client_gets_the_same_however_the_events_come_in_blocks(cuts: set[in
     assert made.ended
 
 
+def fed(*blocks: bytes) -> Sieve:
+    made = sieve()
+    for block in blocks:
+        made.feed(block)
+    return made
+
+
+def test_an_answer_is_proven_once_a_finish_reason_has_come() -> None:
+    assert not sieve().proven
+    assert not fed(delta("Hi")).proven
+    assert fed(delta("Hi"), STOP).proven
+
+
+@pytest.mark.parametrize("spelling", [b'"finish_reason":"stop"', b'"finish_reason": "stop"'])
+def test_every_way_to_space_it_is_understood(spelling: bytes) -> None:
+    assert fed(b'data: {"choices":[{%b}]}\n\n' % spelling).proven
+
+
+@pytest.mark.parametrize("words", ['"finish_reason":"stop"', '{"finish_reason": "stop"}', '\\"finish_reason":"stop"'])
+def test_words_that_look_like_a_finish_reason_are_none(words: str) -> None:
+    assert not fed(delta(words)).proven
+
+
+def test_what_came_after_the_finish_reason_does_not_undo_it() -> None:
+    assert fed(delta(finish_reason="length"), event(usage=USAGE)).proven
+
+
 def test_what_comes_before_a_bad_event_is_let_through_and_the_error_kept() -> None:
     made = sieve()
 

@@ -95,6 +95,19 @@ async def test_an_answer_of_no_known_length_teaches_no_speed() -> None:
     assert "eco" not in house.metrics.token_seconds
 
 
+async def test_an_answer_that_others_began_teaches_nothing_of_itself() -> None:
+    house = House(watts=10)
+    stay = await house.stay()
+    stay.own = False
+    stay.begin(1.0)
+    stay.complete(5.0, 20)
+    stay.end(5.0)
+
+    learned = house.lane.learned["small"]
+    assert (learned.tokens_per_second, learned.joules_per_token) == (None, None)
+    assert house.record.energy is not None
+
+
 async def test_its_energy_goes_to_the_record_the_metrics_the_lessons_and_the_key() -> None:
     house = House(watts=10)
 

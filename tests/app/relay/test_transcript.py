@@ -21,32 +21,6 @@ def transcript(*blocks: bytes) -> Transcript:
     return made
 
 
-def test_an_answer_is_finished_once_a_finish_reason_has_come() -> None:
-    begun = transcript(delta("Hi"))
-    ended = transcript(delta("Hi"), delta(finish_reason="stop"))
-
-    assert not begun.finished()
-    assert ended.finished()
-
-
-@pytest.mark.parametrize("spelling", [b'"finish_reason":"stop"', b'"finish_reason": "stop"'])
-def test_every_way_to_space_it_is_understood(spelling: bytes) -> None:
-    assert transcript(b'data: {"choices":[{%b}]}\n\n' % spelling).finished()
-
-
-@pytest.mark.parametrize("words", ['"finish_reason":"stop"', '{"finish_reason": "stop"}', '\\"finish_reason":"stop"'])
-def test_words_that_look_like_a_finish_reason_are_none(words: str) -> None:
-    assert not transcript(delta(words)).finished()
-
-
-def test_what_came_after_the_finish_reason_does_not_undo_it() -> None:
-    assert transcript(delta(finish_reason="length"), event(usage=USAGE)).finished()
-
-
-def test_nothing_is_not_finished() -> None:
-    assert not Transcript().finished()
-
-
 def test_usage_that_came_with_the_last_words_is_found() -> None:
     last = event({"index": 0, "delta": {}, "finish_reason": "stop"}, usage=USAGE)
 

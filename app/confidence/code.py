@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from app.confidence import grammars
 from app.confidence.fences import Block
 
-_PYTHON_LENGTH = 16_384
+_PYTHON_LENGTH = 8192
 _JSON_LENGTH = 262_144
 _SIGNS = 1000  # of those that stand one before another; each is a step down the parser's stack
 

@@ -28,7 +28,7 @@ _AROUND = {
     "tree_sitter_go:language": (b"func f() {\n", b"\n}"),
 }
 
-_BYTES = 8192
+_BYTES = 4096
 
 #: What is no code, and would take a parser time that grows with the square of its length.
 _DRONE = re.compile(r"((?![-#*=/_~+])\S{1,4}?)\1{63}")

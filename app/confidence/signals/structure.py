@@ -13,7 +13,7 @@ from app.confidence.fences import fenced
 from app.confidence.schema import fits
 
 _BLOCKS = 8
-_LENGTH = 20_480  # characters of code in all
+_LENGTH = 12_288  # characters of code in all
 _QUESTION = 4000
 
 _ASKS = re.compile(

@@ -20,7 +20,7 @@ GOOD = [
 
 BAD = [
     ("python", "print 'x'"),
-    ("python", "(" * 10_000),
+    ("python", "(" * 8_000),
     ("python", "a\0b"),
     ("json", "{'a': 1}"),
     ("json", '{"a": NaN}'),

@@ -70,7 +70,7 @@ def _count(text: str) -> int:
 
 
 def _at_once(best: str, settings: Settings) -> Settings:
-    """In the gateway's process: zones may cool down as quickly as they are told to, and no better continuation is known."""
+    """In the gateway's process: zones may cool down at once, and no better continuation is known."""
     ladder = [*KINDS]
     for better in ladder[: ladder.index(best)]:
         del KINDS[better]  # this process is the only one that reads them here

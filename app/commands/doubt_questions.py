@@ -135,13 +135,17 @@ def _currencies(topic: str, _: random.Random) -> Iterator[Question]:
             held[used[0]].append(country)
     names = {code: numbers.get_currency_name(code, locale="en", count=1) for code in held}
     shared = Counter(name.split()[-1] for name in names.values())
-    said = {code: {name for who in holders for name in _said(names[code], who, code)} for code, holders in held.items()}
+    many = {code: numbers.get_currency_name(code, locale="en", count=2) for code in held}
+    said = {
+        code: {name for who in holders for each in (names, many) for name in _said(each[code], who, code)}
+        for code, holders in held.items()
+    }
     for code, holders in held.items():
         noun = names[code].split()[-1]
         bare = {noun} if shared[noun] == 1 else {f"the {noun}", f"is {noun}"}
         others = {name for other in held if other != code for name in said[other]}
         for who in (holder for holder in holders if holder.people >= _PEOPLE_WHO_PAY):
-            truths = {*_said(names[code], who, code), *bare}
+            truths = {*_said(names[code], who, code), *_said(many[code], who, code), *bare}
             rivals = {*others, *shared} - truths - {noun}
             text = f"What is the currency of {_the(who.name)}?"
             yield Question(topic, "currency", text, tuple(sorted(truths)), tuple(sorted(rivals)), who.name)

@@ -203,9 +203,10 @@ def _priors(labelled: Sequence[Labelled]) -> Tree:
 
 def _measure(kind: str, name: str, tree: Tree, labelled: Sequence[Labelled]) -> None:
     """How much less often than is thought those are right that have this defect, or wrong that have this proof, where
-    enough of them are known.
+    enough of them are known. Of what is known already only itself is told.
     """
-    cases = [each for each in labelled if each.signals.get(name, 0.0) >= _HAS]
+    known = () if name in _DECIDED else _DECIDED
+    cases = [each for each in labelled if each.signals.get(name, 0.0) >= _HAS and not {*known} & each.signals.keys()]
     if len(cases) < KNOWN_FROM:
         return
     others = {key: value for key, value in tree[kind].items() if key != name}

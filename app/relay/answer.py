@@ -63,7 +63,7 @@ class Answer(Writing):
 
         Raises StreamBrokenError or BackendTimeoutError.
         """
-        if self.attend or self.doubt is not None:
+        if self.attend or self.doubt is not None or self.delivery is not None:
             return await self._attend()
         try:
             block = await self.step()

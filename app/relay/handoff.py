@@ -115,6 +115,7 @@ class Mover:
         if written is None or not self._can_move(course, written) or self._must_not_cut(course, written, move):
             if move.stop:
                 raise _too_hot(course.lane)
+            answer.attend = False  # until the next look at all of them: to read what is written takes time
             return None
         if answer.delivery is not None:
             answer.delivery.changing()

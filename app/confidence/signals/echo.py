@@ -14,9 +14,9 @@ _ASKS = re.compile(
     r"(?:(?:in|of|on|at|to|for|from|by) )?(?:what|what's|who|who's|whose|which|where|when|wer|was|welche[rsnm]?|wo|wann"
     r"|qui|quel(?:le)?s?|où|quand|quién|cuál|qué|dónde|cuándo|chi|quale|dove|quando|quem|qual|onde|wie|wat|welke?|waar)\b"
 )
-#: Questions whose answer is in them: what is to be chosen from, and what is to be said again.
+#: Questions whose answer is in them: what is to be chosen from or said again, and cities named for their countries.
 _GIVES = re.compile(
-    r"\b(?:or|oder|ou|o|either|between|these|following|list|repeat|same|say|translat\w+|called|mean|\d\S*)\b|[:\n\d]"
+    r"\w city\b(?! of)|\b(?:or|oder|ou|o|either|between|these|following|list|repeat|same|say|translat\w+|called|mean|\d\S*)\b|[:\n\d]"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\d+")
 _FILLERS = frozenset(
@@ -32,7 +32,7 @@ def echo(exchange: Exchange) -> Mapping[str, float]:
     """1 where no word of the answer is new, 0 where one is.
 
     Left out where the question asks for nothing in a sentence of its own, or where what is to be answered stands in it;
-    where the answer has no words; and while it is being written.
+    where the answer has no words; and while it is being written. `As` within a sentence is arsenic, and `as` is nothing.
     """
     question = exchange.question[: _QUESTION + 1].strip().casefold()
     if (
@@ -42,7 +42,9 @@ def echo(exchange: Exchange) -> Mapping[str, float]:
         or _GIVES.search(question)
     ):
         return {}
-    said = set(_WORD.findall(exchange.text[:_ANSWER].casefold()))
-    if not said:
+    words = _WORD.findall(exchange.text[:_ANSWER])
+    if not words:
         return {}
-    return {"echo": float(said <= {*_WORD.findall(question), *_FILLERS})}
+    first, *others = (words[0].casefold(), *words[1:])
+    new = [word for word in (first, *others) if word not in _FILLERS or not others]
+    return {"echo": float({word.casefold() for word in new} <= set(_WORD.findall(question)))}

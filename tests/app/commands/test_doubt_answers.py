@@ -29,8 +29,9 @@ INDIUM = Question("symbols", "symbol", "What is the chemical symbol for indium?"
 SUM = Question("sums", "sum", "Calculate 7 + 15.", ("22",), form="number")
 LARGE = Question("sums", "product", "What is 617 times 2?", ("1234",), form="number")
 BELOW = Question("sums", "difference", "Calculate 3 - 8.", ("-5",), form="number")
-SPELLING = Question(
-    "spelling", "either", "Is 'recieve' or 'receive' the right spelling?", ("receive",), ("recieve",), form="spelling"
+FORTY = Question("spelling", "number", "How is the number 40 spelled?", ("forty",), (), "40", "words")
+LONG = Question(
+    *("spelling", "number", "How is the number 542 spelled?", ("five hundred forty-two",)), subject="542", form="words"
 )
 
 
@@ -65,10 +66,11 @@ SPELLING = Question(
         (LARGE, "It is 1,234."),
         (BELOW, "3 - 8 = -5"),
         (BELOW, "3 - 8 = \u22125"),
-        (SPELLING, "The correct spelling is 'receive', not 'recieve'."),
-        (SPELLING, "The correct spelling of 'recieve' is 'receive'."),
-        (SPELLING, '"recieve" is incorrect; "receive" is right.'),
-        (SPELLING, "The correct spelling of the word is 'receive' (not 'recieve')."),
+        (FORTY, "forty"),
+        (FORTY, "The number 40 is spelled 'forty'."),
+        (FORTY, "One way to spell 40 is Forty, as in forty days."),
+        (LONG, "The number 542 is spelled 'five hundred and forty-two'."),
+        (LONG, "Five hundred forty two"),
     ],
 )
 def test_what_states_the_truth_is_right(question: Question, answer: str) -> None:
@@ -102,11 +104,13 @@ def test_what_states_the_truth_is_right(question: Question, answer: str) -> None
         (SUM, "22 is near, but 7 + 15 = 23."),
         (LARGE, "It is 12,34."),
         (BELOW, "3 - 8 = 5"),
-        (SPELLING, "The correct spelling is 'recieve'."),
-        (SPELLING, "The correct spelling of 'receive' is 'recieve'."),
-        (SPELLING, "Both 'receive' and 'recieve' are correct."),
-        (SPELLING, "'receive' is incorrect; it is 'recieve'."),
-        (SPELLING, "The word is spelled 'receiveing'."),
+        (FORTY, "The number 40 is spelled 'fourty'."),
+        (FORTY, "The number 40 is spelled 'forty-four'."),
+        (FORTY, "The number 40 is spelled '40'."),
+        (FORTY, "The number 40 is spelled 'four hundred'."),
+        (FORTY, "fourty"),
+        (LONG, "The number 542 is spelled 'five hundred and forty'."),
+        (LONG, "The number 542 is spelled 'fifty-four two'."),
     ],
 )
 def test_what_does_not_state_it_or_states_another_is_wrong(question: Question, answer: str) -> None:
@@ -124,7 +128,7 @@ def test_folding_leaves_words_alone() -> None:
 
 @given(st.text())
 def test_any_text_can_be_judged_and_folding_twice_changes_nothing(text: str) -> None:
-    for question in (AUSTRALIA, SODIUM, SUM, SPELLING):
+    for question in (AUSTRALIA, SODIUM, SUM, FORTY):
         assert right(question, text) in (True, False)
     assert fold(fold(text)) == fold(text)
 

@@ -7,13 +7,13 @@ from collections import Counter
 
 import pytest
 
-from app.commands.doubt_answers import Question, right
+from app.commands.doubt_answers import EXAMPLES, Question, right
 from app.commands.doubt_questions import MissingDataError, questions
 
 
 @pytest.fixture(scope="module")
 def every() -> tuple[Question, ...]:
-    for package in ("countryinfo", "babel", "periodictable", "codespell_lib"):
+    for package in ("countryinfo", "babel", "periodictable"):
         pytest.importorskip(package)
     return tuple(questions())
 
@@ -26,12 +26,20 @@ def test_there_are_enough_in_each_of_five_topics(every: tuple[Question, ...]) ->
     topics = Counter(question.topic for question in every)
     assert set(topics) == {"capitals", "currencies", "symbols", "sums", "spelling"}
     assert len(every) >= 800
-    assert min(topics.values()) >= 120
+    assert min(topics.values()) >= 100
 
 
 def test_they_are_the_same_every_time_and_none_comes_twice(every: tuple[Question, ...]) -> None:
     assert tuple(questions()) == every
     assert len({question.text for question in every}) == len(every)
+
+
+def test_none_of_the_examples_is_asked_and_each_is_said_before(every: tuple[Question, ...]) -> None:
+    assert not {question for question, _ in EXAMPLES} & {question.text for question in every}
+    for question in every[::100]:
+        told = [message["content"] for message in question.messages()]
+        assert told == [*(text for example in EXAMPLES for text in example), question.text]
+        assert [message["role"] for message in question.messages()][-3:] == ["user", "assistant", "user"]
 
 
 def test_another_seed_asks_other_sums(every: tuple[Question, ...]) -> None:
@@ -52,9 +60,12 @@ def test_the_bare_truth_is_right_and_a_rival_is_wrong(every: tuple[Question, ...
         ("Of which country is Hanoi the capital?", "Vietnam"),
         ("What is the currency of Germany?", "The euro."),
         ("What is the currency of Japan?", "The Japanese yen (JPY)."),
-        ("What is the name of the currency used in the United States?", "With the U.S. dollar."),
+        ("What is the currency of Denmark?", "The currency of Denmark is Danish kroner."),
         ("What is the chemical symbol for silver?", "Ag"),
         ("Which chemical element has the symbol Al?", "Aluminium"),
+        ("How is the number 44 spelled?", "The number 44 is spelled 'forty-four'."),
+        ("How is the number 80 spelled?", "eighty"),
+        ("How is the number 12 spelled?", "twelve"),
     ],
 )
 def test_well_known_truths_are_known(every: tuple[Question, ...], text: str, truth: str) -> None:

@@ -150,6 +150,21 @@ async def test_an_answer_that_can_not_move_goes_on_until_the_shutdown_point() ->
     assert course.move.stop
 
 
+async def test_amid_its_thoughts_an_answer_is_let_alone_until_the_next_look_at_all() -> None:
+    scene = Scene()
+    scene.add(100)
+    answer = next(iter(scene.mover.courses))
+    answer.transcript.events += delta(None, reasoning_content="Hm.")
+    scene.look()
+    assert answer.attend
+
+    assert await scene.mover.attend(answer) is None
+    assert not answer.attend
+
+    scene.look()
+    assert answer.attend
+
+
 async def test_an_answer_that_is_out_of_time_is_not_moved() -> None:
     scene = Scene()
     course = scene.add(100)

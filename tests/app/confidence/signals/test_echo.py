@@ -33,6 +33,8 @@ def test_the_words_of_the_question_are_no_answer(question: str, answer: str) -> 
         ("What is the capital of Tunisia?", "The capital of Tunisia is Tunis."),
         ("What is the chemical symbol for carbon?", "C"),
         ("What is the capital of Mexico?", "Mexico City"),
+        ("What is the chemical symbol for arsenic?", "The chemical symbol for arsenic is As."),
+        ("What is the chemical symbol for lanthanum?", "La"),
         ("What is the boiling point of water?", "100"),
     ],
 )
@@ -49,6 +51,7 @@ def test_one_new_word_or_number_may_be_the_answer(question: str, answer: str) ->
         ("What is the word for hotel translated to French?", "Hotel"),
         ("What is 6 - 3?", "6 - 3 is 3."),
         ("Rome is in Italy.\nWhere is Rome?", "Rome is in Italy."),
+        ("Of which country is Panama City the capital?", "Panama"),
         ("What is the capital of Tunisia?", ""),
         ("What is the capital of Tunisia?", "..."),
         ("What is " + "very " * 100 + "long?", "long"),

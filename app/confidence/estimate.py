@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from app.confidence.calibration import Calibration, Curve, Fit
@@ -14,6 +14,12 @@ from app.domain.confidence import Confidence
 _FARTHEST = 4.0
 
 PRIOR = "prior"
+
+#: Signals that are probabilities themselves: those of a verifier, and the share of samples that agree.
+OPINIONS = ("agreement", "verifier")
+
+#: No opinion of another is taken for surer than this.
+_SUREST = 0.02
 
 
 def estimate(
@@ -28,9 +34,9 @@ def estimate(
 ) -> Confidence:
     """By the first fit that suits the model and the workload and has all of its signals; else the model's prior.
 
-    `prior` is the share of right answers of a model that nobody has measured. A verifier's verdict that no fit knows is
-    pooled with the rest. Defects then take their part of it, and proofs theirs of what is missing, as often as they are
-    there: a signal between 0 and 1 counts in proportion.
+    `prior` is the share of right answers of a model that nobody has measured. Opinions that the fit does not know
+    are pooled with the rest. Defects then take their part of it, and proofs theirs of what is missing, as often as they
+    are there: a signal between 0 and 1 counts in proportion.
     """
     usable = {name: value for name, value in signals.items() if math.isfinite(value)}
     fit = _fit(usable, calibration, model, workload, beginning=beginning)
@@ -38,9 +44,8 @@ def estimate(
         probability, by = _calibrated(fit.curve, _score(fit, usable)), fit.name
     else:
         probability, by = _prior(calibration, prior, model), PRIOR
-    verdict = usable.get("verifier")
-    if verdict is not None and (fit is None or "verifier" not in fit.features):
-        probability = _pooled(probability, verdict)
+    known = fit.features if fit is not None else {}
+    probability = _pooled(probability, [usable[name] for name in OPINIONS if name in usable and name not in known])
     probability *= _left(calibration.defects, usable)
     proven = 1 - _left(calibration.proofs, usable)
     probability += (1 - probability) * proven
@@ -86,10 +91,17 @@ def _prior(calibration: Calibration, prior: float, model: str) -> float:
     return next((share for pattern, share in calibration.priors.items() if fnmatchcase(model, pattern)), prior)
 
 
-def _pooled(one: float, other: float) -> float:
-    """The logarithmic pool of two equal opinions. Source: Genest, Zidek: Combining Probability Distributions (1986)."""
-    odds = [min(max(each, 1e-6), 1 - 1e-6) for each in (one, other)]
-    return _logistic(sum(math.log(each / (1 - each)) for each in odds) / 2)
+def _pooled(probability: float, opinions: Sequence[float]) -> float:
+    """The logarithmic pool of equal opinions. Source: Genest, Zidek: Combining Probability Distributions (1986)."""
+    if not opinions:
+        return probability
+    odds = [_log_odds(probability, 1e-6), *(_log_odds(each, _SUREST) for each in opinions)]
+    return _logistic(math.fsum(odds) / len(odds))
+
+
+def _log_odds(probability: float, least: float) -> float:
+    kept = min(max(probability, least), 1 - least)
+    return math.log(kept / (1 - kept))
 
 
 def _logistic(score: float) -> float:

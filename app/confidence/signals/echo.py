@@ -16,7 +16,8 @@ _ASKS = re.compile(
 )
 #: Questions whose answer is in them: what is to be chosen from or said again, and cities named for their countries.
 _GIVES = re.compile(
-    r"\w city\b(?! of)|\b(?:or|oder|ou|o|either|between|these|following|list|repeat|same|say|translat\w+|called|mean|\d\S*)\b|[:\n\d]"
+    r"\w city\b(?! of)|[:\n\d]"
+    r"|\b(?:or|oder|ou|o|either|between|these|following|list|repeat|same|say|translat\w+|called|mean)\b"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\d+")
 _FILLERS = frozenset(
@@ -32,7 +33,7 @@ def echo(exchange: Exchange) -> Mapping[str, float]:
     """1 where no word of the answer is new, 0 where one is.
 
     Left out where the question asks for nothing in a sentence of its own, or where what is to be answered stands in it;
-    where the answer has no words; and while it is being written. `As` within a sentence is arsenic, and `as` is nothing.
+    where the answer has no words; and while it is being written. `As` within a sentence is arsenic, `as` is nothing.
     """
     question = exchange.question[: _QUESTION + 1].strip().casefold()
     if (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.confidence.calibrate import FEATURES, RUNNING, as_calibration, calibrate, held_out, judged
+from app.confidence.calibrate import FEATURES, PROOFS, RUNNING, as_calibration, calibrate, held_out, judged
 from app.confidence.estimate import estimate
 from app.confidence.figures import auroc, ece
 from app.confidence.labelled import Labelled, read_labelled
@@ -188,3 +188,51 @@ def test_what_fits_use_by_default_is_what_signals_tell(tmp_path: Path) -> None:
     for chosen in FEATURES.values():
         assert set(chosen) <= found.signals.keys()
     assert set(RUNNING) <= found.beginnings[0].keys()
+
+
+def worked_out(count: int, right: int) -> list[Labelled]:
+    """Answers to sums that were worked out; their log-probabilities tell the opposite of what is true."""
+    return [
+        replace(
+            each,
+            correct=number < right,
+            signals={
+                **{name: -10.0 if number < right else 10.0 for name in ("a", "b")},
+                **{"sum_right": float(number < right), "sum_wrong": float(number >= right), "noise": 1.0},
+            },
+            beginnings=(),
+        )
+        for number, each in enumerate(labelled(count, 1))
+    ]
+
+
+def test_what_is_known_already_teaches_a_fit_nothing() -> None:
+    fits = [tree_of([*labelled(60), *more])["fits"][0] for more in ([], worked_out(100, 50))]
+
+    assert fits[0]["labels"] == fits[1]["labels"] == 60
+    assert fits[0]["features"] == fits[1]["features"]
+
+
+def test_a_proof_is_measured_where_enough_answers_have_it_and_taken_on_trust_where_not() -> None:
+    few, many = (tree_of([*labelled(60), *worked_out(count, count)])["proofs"]["sum_right"] for count in (19, 100))
+
+    assert few == {"factor": PROOFS["sum_right"], "labels": 0}
+    assert many["labels"] == 100
+    assert many["factor"] < 0.02
+
+
+def test_a_proof_makes_an_answer_right_whatever_its_tokens_say() -> None:
+    sums = worked_out(100, 50)
+    calibration = as_calibration(calibrate([*labelled(60), *sums], {"sum_wrong": 0.02}, features=AB, running=()))
+
+    assert judged(sums[0], calibration).probability > 0.95
+    assert judged(sums[-1], calibration).probability < 0.05
+
+
+def test_a_defect_is_not_measured_by_answers_of_which_more_is_known() -> None:
+    answers = [*labelled(60), *worked_out(100, 0)]
+
+    assert tree_of(answers)["defects"] == {}
+    tree = calibrate(answers, {"noise": 0.3, "sum_wrong": 0.1}, features=AB, running=())
+    assert tree["defects"]["noise"] == {"factor": 0.3, "labels": 0}
+    assert tree["defects"]["sum_wrong"]["labels"] == 100

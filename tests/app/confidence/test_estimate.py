@@ -124,9 +124,9 @@ def test_whatever_the_signals_are_it_is_a_probability(signals: dict[str, float],
         assert 0.0 <= told.probability <= 1.0
 
 
-@given(st.floats(0.001, 0.999), st.floats(0.001, 0.999))
-def test_a_verdict_that_no_fit_knows_draws_it_towards_itself(prior: float, verdict: float) -> None:
-    told = judged({"verifier": verdict}, prior=prior).probability
+@given(st.floats(0.001, 0.999), st.floats(0.02, 0.98), st.sampled_from(["verifier", "agreement"]))
+def test_an_opinion_that_no_fit_knows_draws_it_towards_itself(prior: float, verdict: float, opinion: str) -> None:
+    told = judged({opinion: verdict}, prior=prior).probability
 
     assert min(prior, verdict) - 1e-9 <= told <= max(prior, verdict) + 1e-9
 

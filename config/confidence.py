@@ -29,7 +29,7 @@ class Forwarding(Frozen):
     return_best_attempt: bool = Field(True, description="answer with the best where none is good enough; false: 422")
     max_joules: float | None = Field(None, gt=0, description="that further attempts may take; no limit when left out")
     max_cost: float | None = Field(None, gt=0, description="that further attempts may cost; no limit when left out")
-    hold_tokens: int = Field(8, ge=1, le=64, description="tokens that are held back in the mode hold")
+    hold_tokens: int = Field(16, ge=1, le=64, description="tokens that are held back in the mode hold")
     hold_seconds: float = Field(1, gt=0, le=60, description="that a token is held back at most")
     samples: int = Field(
         0, ge=0, le=16, description="more answers of the same model to ask for, whose agreement counts; not in streams"

@@ -61,7 +61,7 @@ class MissingDataError(IsothermError):
     """A data package that the questions come from is not installed."""
 
     def __init__(self, package: str) -> None:
-        super().__init__(f"the questions need the package '{package}': install isotherm with its 'bench' extra")
+        super().__init__(f"the questions need the package '{package}': pip install 'isotherm[calibrate]'")
 
 
 @dataclass(frozen=True, slots=True)

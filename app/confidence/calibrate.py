@@ -24,6 +24,12 @@ FEATURES: Mapping[str, Sequence[str]] = {
     "log-probabilities": ("logprob_mean", "logprob_low"),
 }
 
+#: Where nothing but the text is known. That says too little of other models' answers: no default is made of it.
+TEXTS: Mapping[str, Sequence[str]] = {
+    "text with sums": ("false_sums", "numbers_used", "uneven_end", "unended", "log_chars"),
+    "text": ("unended", "log_chars"),
+}
+
 #: Those of answers that are still being written.
 RUNNING: Sequence[str] = FEATURES["log-probabilities"]
 
@@ -155,7 +161,8 @@ def _fit(labelled: Sequence[Labelled], looks: Sequence[Looks], names: Sequence[s
         return None
     try:
         lesson = Lesson(np.array(rows), np.array(correct, float), np.array(weights), groups)
-        return {"labels": labels, **_described(regress(lesson), names)}
+        share = float(np.average(lesson.correct, weights=lesson.weights))
+        return {"labels": labels, "right": round(share, DIGITS), **_described(regress(lesson), names)}
     except NothingToFitError:
         return None
 

@@ -40,7 +40,8 @@ class Curve:
 class Fit:
     """A logistic regression for some models and workloads, of whole answers or of their beginnings.
 
-    `labels` is how many answers it was made of.
+    `labels` is how many answers it was made of, `right` the share of right ones
+    among them, None where nobody says.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Fit:
     workloads: tuple[str, ...] = ("*",)
     beginnings: bool = False
     labels: int = 0
+    right: float | None = None
 
     def suits(self, model: str, workload: str) -> bool:
         return any(fnmatchcase(model, each) for each in self.models) and any(
@@ -107,6 +109,7 @@ def _fit(tree: Mapping[str, Any]) -> Fit:
         workloads=tuple(map(str, tree["workloads"])),
         beginnings=bool(tree["beginnings"]),
         labels=int(tree["labels"]),
+        right=_share(tree["right"]) if "right" in tree else None,
     )
 
 

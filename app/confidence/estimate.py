@@ -15,11 +15,17 @@ _FARTHEST = 4.0
 
 PRIOR = "prior"
 
+#: The pattern of a fit for models that were not there when it was made.
+ANY = "*"
+
 #: Signals that are probabilities themselves: those of a verifier, and the share of samples that agree.
 OPINIONS = ("agreement", "verifier")
 
 #: No opinion of another is taken for surer than this.
 _SUREST = 0.02
+
+#: No share of right answers is taken for less, or for more than the rest.
+_SHARES = 0.01
 
 
 def estimate(
@@ -34,16 +40,20 @@ def estimate(
 ) -> Confidence:
     """By the first fit that suits the model and the workload and has all of its signals; else the model's prior.
 
-    `prior` is the share of right answers of a model that nobody has measured. Opinions that the fit does not know
+    `prior` is the share of right answers of a model that nobody has measured: a fit for any model, made of another
+    one's answers, is moved to it. Opinions that the fit does not know
     are pooled with the rest. Defects then take their part of it, and proofs theirs of what is missing, as often as they
     are there: a signal between 0 and 1 counts in proportion.
     """
     usable = {name: value for name, value in signals.items() if math.isfinite(value)}
     fit = _fit(usable, calibration, model, workload, beginning=beginning)
+    share = _prior(calibration, prior, model)
     if fit is not None:
         probability, by = _calibrated(fit.curve, _score(fit, usable)), fit.name
+        if ANY in fit.models and fit.right is not None:
+            probability = _shifted(probability, fit.right, share)
     else:
-        probability, by = _prior(calibration, prior, model), PRIOR
+        probability, by = share, PRIOR
     known = fit.features if fit is not None else {}
     probability = _pooled(probability, [usable[name] for name in OPINIONS if name in usable and name not in known])
     probability *= _left(calibration.defects, usable)
@@ -89,6 +99,15 @@ def _left(factors: Mapping[str, float], signals: Mapping[str, float]) -> float:
 
 def _prior(calibration: Calibration, prior: float, model: str) -> float:
     return next((share for pattern, share in calibration.priors.items() if fnmatchcase(model, pattern)), prior)
+
+
+def _shifted(probability: float, before: float, now: float) -> float:
+    """For another share of right answers than that of the labels.
+
+    Source: Saerens et al., Adjusting the Outputs of a Classifier to New a Priori Probabilities (2002).
+    """
+    moved = _log_odds(now, _SHARES) - _log_odds(before, _SHARES)
+    return probability if not moved else _logistic(_log_odds(probability, 1e-6) + moved)
 
 
 def _pooled(probability: float, opinions: Sequence[float]) -> float:

@@ -34,7 +34,7 @@ class Forwarding:
     return_best_attempt: bool = True
     max_joules: float | None = None
     max_cost: float | None = None
-    hold_tokens: int = 8
+    hold_tokens: int = 16
     hold_seconds: float = 1.0
     warm: bool = False
     samples: int = 0

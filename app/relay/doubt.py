@@ -16,6 +16,7 @@ from app.relay.ear import Ear
 from backends.lane import Lane
 
 _LOOK_EVERY = 8  # tokens
+_HOPE = 0.25  # at most so many of those that are broken off would have been good enough
 _TOP = 5  # alternatives of each token that are asked for: entropy and margins need some
 _ASK: dict[Capability, dict[str, Any]] = {
     Capability.CHAT: {"logprobs": True, "top_logprobs": _TOP},
@@ -101,7 +102,7 @@ class Doubt:
 
     def best_draft(self) -> Draft:
         """The one that is most likely right; it is the answer now."""
-        draft = max(self.drafts, key=lambda draft: _probability(draft.attempt))
+        draft = max(reversed(self.drafts), key=lambda draft: _probability(draft.attempt))
         draft.attempt.result = "best"
         self.settled = True
         return draft
@@ -123,8 +124,17 @@ class Doubt:
         block = ear.feed(block)
         if ear.count >= self._look_at and self.may_retry:
             self._look_at = ear.count + _LOOK_EVERY
-            self.risen = self.doubted(self._judge.beginning(self._exchange(ear.last_words()), self.job.workload))
+            self.risen = self._hopeless(self._judge.beginning(self._exchange(ear.last_words()), self.job.workload))
         return block
+
+    def _hopeless(self, confidence: Confidence) -> bool:
+        """Whether an answer that is being written is unlikely to be good enough at its end.
+
+        Calibrated estimates of a growing answer are a martingale, so that of those that stand at p, no more than p / m
+        ever reach m. Source: Ville's inequality.
+        """
+        least = self.policy.min_confidence
+        return least is not None and confidence.probability < least * _HOPE
 
     def doubted(self, confidence: Confidence) -> bool:
         least = self.policy.min_confidence

@@ -41,7 +41,7 @@ class Oracle(OpenAiServer):
         self._truths = truths
 
     def said(self, request: Request) -> list[str]:
-        asked = [turn["content"] for turn in request.body["messages"] if turn["role"] == "user"]
+        asked = [turn["content"] for turn in request.body.get("messages", ()) if turn["role"] == "user"]
         known = next((self._truths[each] for each in reversed(asked) if each in self._truths), "I don't know.")
         return [known, "."]
 

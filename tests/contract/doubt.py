@@ -22,16 +22,18 @@ from tests.fakes.openai_server import PROMPT_TOKENS
 from tests.fakes.telling_server import TellingServer
 from tests.routers.running import CHAT, Streamed, backend, serving
 
-#: Mean log-probabilities; by the calibration below an answer is right with 1 + a quarter of that.
-SURE, FAIR, UNSURE = -0.2, -1.6, -3.0
-LIKELY, HALF, UNLIKELY = 0.95, 0.6, 0.25
+#: Mean log-probabilities; by the calibration below an answer is right with 1 + a quarter of that. Only the least of
+#: them is under a quarter of what is wanted here, so that an answer is not heard to its end.
+SURE, FAIR, DOUBTFUL, UNSURE = -0.2, -1.6, -2.8, -3.6
+LIKELY, HALF, LITTLE, UNLIKELY = 0.95, 0.6, 0.3, 0.1
 
 MODELS = {"tiny": "tiny-1b", "big": "big-8b", "huge": "huge-70b"}
 FALSE = ("The", " capital", " of", " Australia", " is", " Sydney", ",", " by", " the", " sea", ".")
 TRUE = ("It", " is", " Canberra", ",", " in", " the", " hills", ",", " far", " from", " the", " sea", ".")
 ALSO_TRUE = ("Canberra", ",", " and", " nothing", " but", " Canberra", ",", " is", " the", " capital", ".")
 SAID = {"tiny": FALSE, "big": TRUE, "huge": ALSO_TRUE}
-WATCHED = {"min_confidence": 0.7}
+#: The first look comes before the shortest of those answers ends.
+WATCHED = {"min_confidence": 0.7, "hold_tokens": 8}
 
 TOLD = {"backend", "model", "result", "tokens", "opinions", "confidence", "by", "signals", "notes"}
 

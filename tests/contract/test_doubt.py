@@ -157,7 +157,7 @@ async def test_a_policy_is_for_a_glob_of_the_name_that_was_asked_for(name: str, 
 
 
 async def test_the_first_policy_that_fits_counts(tmp_path: Path) -> None:
-    policies = {"f*": {"min_confidence": 0.1}, "fast": WATCHED}
+    policies = {"f*": {"min_confidence": 0.05}, "fast": WATCHED}
     async with doubting(tmp_path, confidence={"forwarding": policies}) as home:
         (await home.get()).assert_is("tiny")
 
@@ -166,7 +166,7 @@ async def test_the_first_policy_that_fits_counts(tmp_path: Path) -> None:
 async def test_a_request_may_ask_for_an_answer_that_is_likely_right(stream: bool, tmp_path: Path) -> None:
     async with doubting(tmp_path, policy=None) as home:
         indifferent = await home.get(stream=stream)
-        content_with_little = await home.get(stream=stream, headers={"X-Min-Confidence": "0.2"})
+        content_with_little = await home.get(stream=stream, headers={"X-Min-Confidence": "0.05"})
         choosy = await home.get(stream=stream, headers={"X-Min-Confidence": "0.7"})
 
     assert (indifferent.results, content_with_little.results) == ([], [("tiny", "accepted")])

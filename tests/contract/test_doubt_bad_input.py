@@ -107,7 +107,7 @@ SPOILT: dict[str, Distort] = {
 ODD: dict[str, Distort] = {
     "a very small number": every_logprob(-9999.0),
     "the smallest number": every_logprob(-1.7e308),
-    "a whole number": every_logprob(-3),
+    "a whole number": every_logprob(-4),
     "no top": without("top_logprobs"),
     "top of null": every_top(None),
     "top of nothing": every_top([]),

@@ -14,6 +14,7 @@ from tests.contract.doubt import (
     FALSE,
     HALF,
     LIKELY,
+    LITTLE,
     MODELS,
     SURE,
     UNLIKELY,
@@ -271,7 +272,8 @@ async def test_heat_and_doubt_move_the_same_answer(max_moves: int, tmp_path: Pat
         ({"tiny": FAIR, "big": UNSURE, "huge": UNSURE}, "tiny", HALF),
         ({"tiny": UNSURE, "big": FAIR, "huge": UNSURE}, "big", HALF),
         ({"tiny": UNSURE, "big": UNSURE, "huge": FAIR}, "huge", HALF),
-        ({"tiny": UNSURE, "big": UNSURE, "huge": UNSURE}, "tiny", UNLIKELY),
+        ({"tiny": UNSURE, "big": UNSURE, "huge": UNSURE}, "huge", UNLIKELY),
+        ({"tiny": FAIR, "big": FAIR, "huge": UNSURE}, "big", HALF),
     ],
 )
 async def test_the_best_of_several_is_the_answer_where_none_is_good_enough(
@@ -507,5 +509,6 @@ async def test_a_request_can_only_lower_a_budget(
 
 
 def test_the_figures_of_these_tests_are_what_their_names_say() -> None:
-    assert 0 < UNLIKELY < HALF < WATCHED["min_confidence"] < LIKELY
+    least = WATCHED["min_confidence"]
+    assert 0 < UNLIKELY < least / 4 < LITTLE < HALF < least < LIKELY
     assert CHAT.endswith("/chat/completions")

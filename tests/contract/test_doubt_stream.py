@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.doubt import FALSE, SURE, TRUE, Doubting, Heard, doubting
+from tests.contract.doubt import DOUBTFUL, FALSE, LITTLE, SURE, TRUE, WATCHED, Doubting, Heard, doubting
 from tests.contract.handoff import Reader, asked, on_either_path, turns
 from tests.fakes.answers import RESET
 from tests.fakes.clock import FakeClock
@@ -18,7 +18,7 @@ from tests.routers.running import ASKED, CHAT, COMPLETE, until
 
 pytestmark = pytest.mark.anyio
 
-HOLD, WATCH, BUFFER = ({"min_confidence": 0.7, "mode": mode} for mode in ("hold", "watch", "buffer"))
+HOLD, WATCH, BUFFER = ({**WATCHED, "mode": mode} for mode in ("hold", "watch", "buffer"))
 
 #: Two good sentences; from the third on it is lost, which shows once a whole look's tokens were read.
 GOOD = ("One", " two", " three", " four", " five", " six", " seven", ".", " Eight", " nine", " ten", " eleven", ".")
@@ -294,6 +294,36 @@ async def test_json_by_a_schema_is_not_cut_in_the_middle(mode: str, tmp_path: Pa
 
     assert all(given == "" for given in big.given_to_go_on)
     got.assert_says(*((big.words, "big-8b") if mode == "buffer" else (words, "tiny-1b")))
+
+
+@modes
+async def test_an_answer_that_may_still_become_good_enough_is_heard_to_its_end(mode: str, tmp_path: Path) -> None:
+    """Then it is another one's where nobody has seen it yet."""
+    async with doubting(tmp_path, policy={**HOLD, "mode": mode}) as home:
+        tiny = home.servers["tiny"]
+        tiny.words, tiny.sure = LONG, [DOUBTFUL]
+        got = await home.get(stream=True)
+
+    first = got.attempts[0]
+    assert (first["backend"], first["by"], first["tokens"]) == ("tiny", "whole", len(LONG))
+    assert first["confidence"] == pytest.approx(LITTLE)
+    if mode == "buffer":
+        got.assert_is("big")
+        assert got.results == [("tiny", "doubted"), ("big", "accepted")]
+    else:
+        got.assert_says(LONG, "tiny-1b")
+        assert got.results == [("tiny", "best")]
+    assert got.record["handoffs"] == []
+
+
+async def test_by_default_sixteen_tokens_are_held_before_the_first_look(tmp_path: Path) -> None:
+    async with doubting(tmp_path, policy={"min_confidence": 0.7}) as home:
+        home.servers["tiny"].words = LONG
+        got = await home.get(stream=True)
+
+    got.assert_is("big")
+    assert [each["tokens"] for each in got.attempts] == [16, len(TRUE)]
+    assert got.attempts[0]["by"] == "begun"
 
 
 @modes

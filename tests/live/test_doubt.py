@@ -22,6 +22,11 @@ CONFIG = """
 server: {{host: 127.0.0.1, port: 8080}}
 confidence:
   calibration: {calibration}
+  forwarding:
+    brief: {{min_confidence: null, hold_tokens: 8}}
+    "*": {{min_confidence: null, hold_tokens: 24}}
+routing:
+  aliases: {{auto: ["*"], brief: ["smollm2-*"]}}
 backends:
   - {{id: small, kind: llamacpp, model: {small}, threads: 1, tier: 1, watts: 9}}
   - {{id: large, kind: llamacpp, model: {large}, threads: 1, tier: 3, watts: 60}}
@@ -108,20 +113,20 @@ def test_without_a_policy_a_local_answer_says_how_sure_it_is(gateway: Gateway) -
 
 
 def test_a_doubted_beginning_is_never_seen(gateway: Gateway) -> None:
-    held = ask(gateway, stream=True, headers={"X-Min-Confidence": "1", "X-Judging-Mode": "hold"})
+    held = ask(gateway, stream=True, headers={"X-Min-Confidence": "0.5", "X-Judging-Mode": "hold"})
     larger = ask(gateway, stream=True, model=LARGER)
     told = record(gateway, held)
 
     assert held.headers["x-backend-used"] == "large"
     assert "".join(pieces(held)) == "".join(pieces(larger))
     assert told["answers"][0]["result"] == "doubted"
-    assert told["answers"][0]["tokens"] == 8
+    assert told["answers"][0]["tokens"] == 24
     assert (told["handoffs"][0]["reason"], told["handoffs"][0]["at_tokens"]) == ("doubt", 0)
 
 
 def test_when_doubt_rises_later_the_larger_model_goes_on_after_what_was_good(gateway: Gateway) -> None:
     alone = ask(gateway, stream=True)
-    held = ask(gateway, stream=True, headers={"X-Min-Confidence": "0.5", "X-Judging-Mode": "hold"})
+    held = ask(gateway, stream=True, model="brief", headers={"X-Min-Confidence": "0.5", "X-Judging-Mode": "hold"})
     told = record(gateway, held)
 
     move, sent = told["handoffs"][0], "".join(pieces(held))

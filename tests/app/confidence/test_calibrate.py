@@ -70,6 +70,32 @@ def test_answers_without_a_signal_are_not_fitted() -> None:
     assert judged(without[0], tree).by == "prior"
 
 
+def test_every_fit_tells_the_share_of_right_answers_that_it_was_made_of() -> None:
+    sets = (("small", 60), ("large", 80))
+    answers = [
+        replace(each, correct=number % 4 == 0 if model == "large" else number % 2 == 0)
+        for model, count in sets
+        for number, each in enumerate(labelled(count, count, model=model))
+    ]
+    tree = tree_of(answers)
+
+    shares = [(fit.name, fit.right) for fit in as_calibration(tree).fits]
+    of_all = round((30 + 20) / 140, 4)
+    assert shares == [
+        *((f"small text: {kind}", 0.5) for kind in ("both", "beginning")),
+        *((f"large text: {kind}", 0.25) for kind in ("both", "beginning")),
+        *((f"any: {kind}", of_all) for kind in ("both", "beginning")),
+    ]
+    assert [fit["right"] for fit in tree["fits"]] == [share for _, share in shares]
+
+
+def test_answers_that_taught_a_fit_nothing_are_not_in_its_share() -> None:
+    answers = [replace(each, correct=number % 2 == 0) for number, each in enumerate(labelled(60))]
+    without = [replace(each, signals={}, beginnings=(), correct=False) for each in labelled(100, 1)]
+
+    assert {fit.right for fit in as_calibration(tree_of([*answers, *without])).fits} == {0.5}
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_signal_that_is_no_number_is_none(value: float) -> None:
     odd = [replace(each, signals={"a": value, "b": 1.0}) for each in labelled(60, 1)]

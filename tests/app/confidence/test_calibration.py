@@ -46,6 +46,12 @@ def test_what_it_says_beside_that_is_for_people() -> None:
     assert read({**TREE, "fitted_on": {"source": "capitals"}}) == read(TREE)
 
 
+def test_a_fit_may_say_its_share_of_right_answers_or_not() -> None:
+    shares = [read({**TREE, "fits": [{**FIT, **told}]}).fits[0].right for told in ({}, {"right": 0.25}, {"right": 0})]
+
+    assert shares == [None, 0.25, 0.0]
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"7", b'"version"', b"null", b"{}", b"[" * 100_000])
 def test_what_is_no_calibration_is_said_to_be_none(content: bytes) -> None:
     with pytest.raises(UnusableCalibrationError, match=r"^it is no calibration$"):
@@ -72,6 +78,10 @@ WRONG: dict[str, Any] = {
     "a curve with one end": {**TREE, "fits": [{**FIT, "curve": {"scores": [2, 3], "probabilities": [0.5]}}]},
     "a probability of more": {**TREE, "fits": [{**FIT, "curve": {"scores": [2], "probabilities": [1.5]}}]},
     "a factor under nothing": {**TREE, "defects": {"loop": {"factor": -0.1}}},
+    **{
+        f"a fit of which {right!r} are right": {**TREE, "fits": [{**FIT, "right": right}]}
+        for right in (None, "many", -0.1, 1.1, 1e999, [0.5])
+    },
     "a share that is none": {**TREE, "priors": {"*": {"right": None}}},
 }
 
@@ -95,7 +105,7 @@ def test_whatever_is_in_it_is_read_or_refused(name: str, junk: Any) -> None:
         assert isinstance(read({**TREE, name: junk}), Calibration)
 
 
-@given(st.sampled_from(list(FIT)), JUNK)
+@given(st.sampled_from([*FIT, "right"]), JUNK)
 def test_whatever_is_in_a_fit_is_read_or_refused(name: str, junk: Any) -> None:
     with suppress(UnusableCalibrationError):
         assert isinstance(read({**TREE, "fits": [{**FIT, name: junk}]}), Calibration)

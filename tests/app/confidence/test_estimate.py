@@ -109,6 +109,92 @@ def test_a_proof_takes_its_part_of_what_is_missing(value: float, probability: fl
     assert judged({"sum_right": value}, proofs={"sum_right": 0.1}).probability == pytest.approx(probability)
 
 
+# --- another share of right answers than that of the labels
+
+SHARES = st.floats(0.01, 0.99)
+SCORES = st.floats(-6, 6)
+#: A signal that is the score itself.
+SCORE = {"a": Feature(1.0, 0.0, 1.0)}
+
+
+def moved(score: float, right: float | None, prior: float, *models: str, **more: object) -> float:
+    found = fit(features=SCORE, right=right, models=models or ("*",), intercept=score)
+    return judged({"a": 0.0}, found, prior=prior, model="m", **more).probability
+
+
+def odds(probability: float) -> float:
+    return probability / (1 - probability)
+
+
+@given(SCORES, SHARES, SHARES)
+def test_a_fit_for_any_model_is_moved_by_the_odds_of_the_shares(score: float, right: float, prior: float) -> None:
+    told = moved(score, right, prior)
+
+    assert odds(told) == pytest.approx(math.exp(score) * odds(prior) / odds(right), rel=1e-6)
+
+
+@pytest.mark.parametrize("right", [0.0, 0.2, 0.9, 1.0, None])
+@pytest.mark.parametrize("models", [("m",), ("m*",), ("?", "n"), ("[m]",)])
+def test_a_fit_of_models_that_were_there_is_never_moved(models: tuple[str, ...], right: float | None) -> None:
+    found = {moved(1.0, right, prior, *models) for prior in (0.05, 0.5, 0.95)}
+
+    assert found == {1 / (1 + math.exp(-1.0))}
+
+
+def test_a_fit_that_does_not_say_its_share_is_not_moved() -> None:
+    assert {moved(1.0, None, prior) for prior in (0.05, 0.5, 0.95)} == {1 / (1 + math.exp(-1.0))}
+
+
+@given(SCORES, SHARES)
+def test_equal_shares_change_nothing(score: float, share: float) -> None:
+    assert moved(score, share, share) == moved(score, None, share)
+
+
+@given(SCORES, SHARES, st.lists(SHARES, min_size=2, max_size=5))
+def test_the_higher_the_share_of_the_model_the_likelier_and_that_of_the_labels_the_less(
+    score: float, right: float, shares: list[float]
+) -> None:
+    shares.sort()
+    by_model = [moved(score, right, share) for share in shares]
+    by_labels = [moved(score, share, right) for share in shares]
+
+    assert by_model == sorted(by_model)
+    assert by_labels == sorted(by_labels, reverse=True)
+    if shares[-1] - shares[0] > 0.001:
+        assert by_model[0] < by_model[-1]
+        assert by_labels[0] > by_labels[-1]
+
+
+@given(st.lists(SCORES, min_size=2, max_size=5), SHARES, SHARES)
+def test_surer_answers_stay_likelier_when_they_are_moved(scores: list[float], right: float, prior: float) -> None:
+    found = [moved(score, right, prior) for score in sorted(scores)]
+
+    assert found == sorted(found)
+
+
+@given(st.floats(-700, 700), st.floats(0, 1), st.floats(0, 1))
+def test_whatever_is_moved_it_is_never_beyond_all_doubt(score: float, right: float, prior: float) -> None:
+    assert 0.0 <= moved(score, right, prior) <= 1.0
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.0, 0.01), (1.0, 0.99), (0.001, 0.01), (0.9999, 0.99)])
+def test_no_share_is_taken_for_all_or_nothing(share: float, least: float) -> None:
+    assert moved(0.0, share, 0.5) == moved(0.0, least, 0.5)
+    assert moved(0.0, 0.5, share) == moved(0.0, 0.5, least)
+
+
+def test_the_share_of_a_model_that_was_measured_counts_rather_than_the_prior_of_all() -> None:
+    measured = moved(0.0, 0.5, 0.9, priors={"n": 0.7, "m": 0.2})
+
+    assert measured == pytest.approx(0.2)
+
+
+def test_what_defects_take_is_taken_of_what_was_moved() -> None:
+    found = fit(features=SCORE, right=0.5)
+
+    assert judged({"a": 0.0, "loop": 1.0}, found, prior=0.8, defects={"loop": 0.1}).probability == pytest.approx(0.08)
+
+
 def test_what_is_no_number_is_no_signal() -> None:
     told = judged({"a": math.nan, "loop": math.inf, "b": 1.0}, fit(), defects={"loop": 0.1})
 

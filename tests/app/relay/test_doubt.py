@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.confidence.calibration import Calibration, Curve, Feature, Fit
@@ -27,6 +27,8 @@ JUDGE = Judge(
     0.8,
 )
 WATCHED = Forwarding(min_confidence=0.7)
+#: Right with one eighth: under a quarter of what is wanted.
+LOST = -3.5
 
 
 def route(name: str = "eco", model: str = "small") -> Route:
@@ -63,11 +65,36 @@ def hear(doubt: Doubt, *logprobs: float | None) -> list[int]:
 def test_the_first_look_is_when_the_held_tokens_are_there(hold_tokens: int) -> None:
     doubt = doubting(Forwarding(min_confidence=0.7, hold_tokens=hold_tokens))
 
-    assert hear(doubt, *[-3.0] * 40)[0] == hold_tokens
+    assert hear(doubt, *[LOST] * 40)[0] == hold_tokens
 
 
 def test_then_it_looks_at_every_eighth_token() -> None:
-    assert hear(doubting(), *[-3.0] * 30) == [8, 16, 24]
+    assert hear(doubting(Forwarding(min_confidence=0.7, hold_tokens=5)), *[LOST] * 30) == [5, 13, 21, 29]
+
+
+def test_without_another_wish_the_first_look_is_at_the_sixteenth_token() -> None:
+    assert hear(doubting(), *[LOST] * 40) == [16, 24, 32, 40]
+
+
+@pytest.mark.parametrize("logprob", [-1.3, -2.0, -3.0, -3.2])
+def test_an_answer_that_may_still_become_good_enough_is_not_broken_off_but_doubted_at_its_end(logprob: float) -> None:
+    doubt = doubting()
+
+    assert hear(doubt, *[logprob] * 40) == []
+    attempt = doubt.conclude()
+    assert (attempt.result, attempt.tokens) == ("doubted", 40)
+
+
+@given(st.floats(0.01, 1.0), st.floats(0.0, 1.0))
+def test_a_running_answer_is_broken_off_under_a_quarter_of_what_is_wanted_and_a_whole_one_doubted_under_all_of_it(
+    least: float, probability: float
+) -> None:
+    assume(min(abs(probability - least / 4), abs(probability - least)) > 1e-6)
+    doubt = doubting(Forwarding(min_confidence=least))
+    broken_off = hear(doubt, *[4 * (probability - 1)] * 16)
+
+    assert broken_off == ([16] if probability < least / 4 else [])
+    assert doubt.conclude().result == ("doubted" if probability < least else "accepted")
 
 
 def test_a_later_collapse_is_seen_at_the_next_look() -> None:
@@ -203,17 +230,31 @@ def test_what_is_stripped_is_up_to_who_asked() -> None:
     assert open_handed.hear(word(-0.1)) == word(-0.1)
 
 
-def test_the_best_draft_is_the_one_that_is_most_likely_right() -> None:
+@pytest.mark.parametrize(
+    ("probabilities", "best"),
+    [
+        ((0.2, 0.6, None, 0.5), 1),
+        ((0.7, 0.6, 0.65), 0),
+        ((0.2, 0.3, 0.6), 2),
+        ((0.2, 0.6, None, 0.6), 3),  # as likely: the larger model's
+        ((0.6, 0.6, 0.1), 1),
+        ((None, None), 1),
+    ],
+)
+def test_the_best_draft_is_the_one_that_is_most_likely_right_and_of_equals_the_last(
+    probabilities: tuple[float | None, ...], best: int
+) -> None:
     doubt = doubting()
-    for name, probability in (("a", 0.2), ("b", 0.6), ("c", None), ("d", 0.6)):
+    for name, probability in zip("abcd", probabilities, strict=False):
         confidence = None if probability is None else Confidence(probability, "any")
         attempt = Attempt(name, "small", confidence, 1, "doubted")
         doubt.drafts.append(Draft(delta(name), None, route(name), attempt))
 
-    best = doubt.best_draft()
+    found = doubt.best_draft()
 
-    assert best.route.backend == "b"
-    assert [draft.attempt.result for draft in doubt.drafts] == ["doubted", "best", "doubted", "doubted"]
+    assert found.route.backend == "abcd"[best]
+    results = [draft.attempt.result for draft in doubt.drafts]
+    assert results == ["best" if place == best else "doubted" for place in range(len(probabilities))]
     assert doubt.settled
 
 

@@ -34,7 +34,8 @@ from tests.fakes.clock import FakeClock
 pytestmark = pytest.mark.anyio
 
 MODELS = {"a": "m-1b", "b": "m-8b", "c": "m-70b"}
-SURE, FAIR, UNSURE = -0.2, -1.6, -3.0
+#: By the judge of these tests right with 1 + a quarter of that; the last one is not worth hearing to its end.
+SURE, FAIR, UNSURE = -0.2, -1.6, -3.6
 BUFFER = Forwarding(min_confidence=0.7, mode=Judging.BUFFER)
 
 
@@ -137,6 +138,21 @@ async def test_one_that_was_not_heard_to_its_end_is_counted_as_doubted() -> None
     assert bench.metrics.answers == {("a", "doubted"): 1, ("b", "completed"): 1}
     assert bench.backends["a"].closed == 1
     assert bench.lanes["a"].breaker.reason == ""
+
+
+async def test_one_that_may_still_become_good_enough_is_heard_to_its_end() -> None:
+    bench = Bench(BUFFER, saying("a", FAIR, words=30), saying("b", SURE))
+
+    assert await bench.serve() == "b b b "
+    assert bench.metrics.answers == {("a", "completed"): 1, ("b", "completed"): 1}
+    assert [attempt.tokens for attempt in bench.record.judged] == [30, 3]
+
+
+async def test_of_drafts_that_are_as_good_the_larger_models_is_told() -> None:
+    bench = Bench(BUFFER, saying("a", FAIR), saying("b", FAIR), saying("c", UNSURE))
+
+    assert await bench.serve() == "b b b "
+    assert bench.results == [("a", "doubted"), ("b", "best"), ("c", "doubted")]
 
 
 async def test_the_best_draft_is_told_with_its_own_usage() -> None:

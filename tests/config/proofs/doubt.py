@@ -30,7 +30,7 @@ from tests.fakes.clock import FakeClock
 
 MODELS = {"tiny": "tiny-1b", "big": "big-8b", "huge": "huge-70b"}
 ALIASES = {"aliases": {"fast": list(MODELS.values())}}
-SURE, UNSURE = -0.2, -3.0
+SURE, UNSURE = -0.2, -3.6  # that unsure, an answer is not heard to its end
 OURS, THEIRS = "tests.config.proofs.other:Ours", "tests.config.proofs.other:Theirs"
 #: The mode that holds by default has nothing against the warmth of a zone in the warning state.
 WARM = {"id": "gpu", "sensor": {"kind": "simulated", "celsius": 80}}
@@ -156,7 +156,8 @@ async def min_confidence(value: float | None) -> str:
 
 async def mode(value: str) -> tuple[bool, bool]:
     """Whether the client of a doubted stream has seen its beginning, and knows beforehand how good the answer is."""
-    async with doubting(halting(16, saying(20, tiny=UNSURE)), policy(mode=value), handoff={"max_moves": 0}) as house:
+    keys = policy(mode=value, hold_tokens=8)
+    async with doubting(halting(16, saying(20, tiny=UNSURE)), keys, handoff={"max_moves": 0}) as house:
         response = await house.ask(stream=True)
     return '"tiny ' in response.text, "x-confidence" in response.headers
 
@@ -275,7 +276,7 @@ def price(**of: Callable[[float], tuple[float, float]]) -> dict[str, Proof]:
 OF_BACKENDS: dict[str, Proof] = price(prompt=lambda value: (value, 0), completion=lambda value: (0, value))
 
 _OF_POLICIES: dict[str, Proof] = {
-    "min_confidence": Proof(min_confidence, [(None, "tiny"), (0.2, "tiny"), (0.7, "big")]),
+    "min_confidence": Proof(min_confidence, [(None, "tiny"), (0.05, "tiny"), (0.7, "big")]),
     "mode": Proof(mode, [("watch", (True, False)), ("hold", (False, False)), ("buffer", (False, True))]),
     "max_retries": Proof(max_retries, [(0, "1"), (1, "2"), (2, "3")]),
     "escalation_path": Proof(escalation_path, [([], "big"), (["huge-70b", "big-8b"], "huge")]),

@@ -188,18 +188,22 @@ async def test_a_later_collapse_is_gone_on_with_by_the_larger_model(path: str, m
     assert got.usage["prompt_tokens"] == PROMPT_TOKENS
 
 
-async def test_hold_takes_back_what_it_holds_after_the_last_whole_sentence(tmp_path: Path) -> None:
-    """A look is taken at every eighth token, so eight that are held may hold the end of a sentence."""
+@pytest.mark.parametrize(("hold_tokens", "kept"), [(8, 12), (16, 0)], ids=["some was sent", "nothing was sent"])
+async def test_hold_takes_back_what_it_holds_after_the_last_whole_sentence(
+    hold_tokens: int, kept: int, tmp_path: Path
+) -> None:
+    """Doubt rises at the sixteenth token; eight that are held hold the end of a sentence, sixteen are all of it."""
     words = (*GOOD[:8], *(" a", " b", " c", " d."), *(f" so{number}" for number in range(40)))
-    async with doubting(tmp_path, policy={**HOLD, "hold_tokens": 16}) as home:
+    async with doubting(tmp_path, policy={**HOLD, "hold_tokens": hold_tokens}) as home:
         tiny = home.servers["tiny"]
         tiny.words, tiny.sure = words, [SURE] * 12 + [-20.0]
         home.servers["big"].rest = REST
         got = await home.get(stream=True)
         given = home.servers["big"].given_to_go_on
 
-    assert given in ([""], ["".join(words[:12])])
-    assert got.text == ("".join(TRUE) if given == [""] else "".join(words[:12]) + "".join(REST))
+    assert got.attempts[0]["tokens"] == 16
+    assert given == ["".join(words[:kept])]
+    assert got.text == "".join((*words[:kept], *REST) if kept else TRUE)
 
 
 # --- watch

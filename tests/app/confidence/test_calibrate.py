@@ -223,7 +223,7 @@ def worked_out(count: int, right: int) -> list[Labelled]:
             each,
             correct=number < right,
             signals={
-                **{name: -10.0 if number < right else 10.0 for name in ("a", "b")},
+                **dict.fromkeys(("a", "b"), -10.0 if number < right else 10.0),
                 **{"sum_right": float(number < right), "sum_wrong": float(number >= right), "noise": 1.0},
             },
             beginnings=(),

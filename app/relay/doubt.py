@@ -15,7 +15,7 @@ from app.domain.job import Job
 from app.relay.ear import Ear
 from backends.lane import Lane
 
-_LOOK_EVERY = 8  # tokens
+_LOOK_AFTER = 8  # tokens at least: a look takes as long as several of them
 _HOPE = 0.25  # at most so many of those that are broken off would have been good enough
 _TOP = 5  # alternatives of each token that are asked for: entropy and margins need some
 _ASK: dict[Capability, dict[str, Any]] = {
@@ -123,7 +123,7 @@ class Doubt:
         ear = self.ear
         block = ear.feed(block)
         if ear.count >= self._look_at and self.may_retry:
-            self._look_at = ear.count + _LOOK_EVERY
+            self._look_at = ear.count + max(self.policy.hold_tokens, _LOOK_AFTER)  # so much can be taken back then
             self.risen = self._hopeless(self._judge.beginning(self._exchange(ear.last_words()), self.job.workload))
         return block
 

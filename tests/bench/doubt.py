@@ -38,8 +38,8 @@ QUESTIONS = 40
 
 
 def token_microseconds() -> float:
-    """To hear a token as llama.cpp tells it with five others, to judge the answer every eighth time, and to take out of
-    the event what its client did not ask for.
+    """To hear a token as llama.cpp tells it with five others, to judge the answer every sixteenth time, and to take
+    out of the event what its client did not ask for.
     """
     judge = Judge(read_calibration(CALIBRATION.read_bytes()), 0.8)
     events = [_event(number) for number in range(TOKENS)]

@@ -68,12 +68,13 @@ def test_the_first_look_is_when_the_held_tokens_are_there(hold_tokens: int) -> N
     assert hear(doubt, *[LOST] * 40)[0] == hold_tokens
 
 
-def test_then_it_looks_at_every_eighth_token() -> None:
+def test_then_it_looks_whenever_so_many_more_have_come_but_not_more_often_than_at_every_eighth_token() -> None:
     assert hear(doubting(Forwarding(min_confidence=0.7, hold_tokens=5)), *[LOST] * 30) == [5, 13, 21, 29]
+    assert hear(doubting(Forwarding(min_confidence=0.7, hold_tokens=12)), *[LOST] * 40) == [12, 24, 36]
 
 
 def test_without_another_wish_the_first_look_is_at_the_sixteenth_token() -> None:
-    assert hear(doubting(), *[LOST] * 40) == [16, 24, 32, 40]
+    assert hear(doubting(), *[LOST] * 50) == [16, 32, 48]
 
 
 @pytest.mark.parametrize("logprob", [-1.3, -2.0, -3.0, -3.2])
@@ -98,7 +99,7 @@ def test_a_running_answer_is_broken_off_under_a_quarter_of_what_is_wanted_and_a_
 
 
 def test_a_later_collapse_is_seen_at_the_next_look() -> None:
-    assert hear(doubting(), *[-0.1] * 16, *[-9.0] * 16) == [24, 32]
+    assert hear(doubting(), *[-0.1] * 16, *[-9.0] * 32) == [32, 48]
 
 
 def test_a_good_answer_raises_none() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import asdict, replace
 from queue import Full
 from typing import Any
 
 from app.domain.backend import Candidate, Capability, Health, Learned, Profile, ServedModel
 from app.domain.errors import BackendBusyError
-from app.domain.job import Priority
+from app.domain.job import Job, Priority
 from app.domain.thermal import Zone
 from backends.base import Backend, BackendSettings, Paces
 from backends.breaker import Breaker
@@ -18,6 +18,7 @@ from backends.learned import Lessons
 from backends.queue import PriorityQueue
 from backends.stopwatch import Stopwatch
 
+_STREAMS = {Capability.CHAT: "chat", Capability.COMPLETE: "complete"}
 _SHORTEST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 60.0
 
@@ -72,6 +73,11 @@ class Lane:
             retry_seconds=self.breaker.retry_seconds(now) if health is Health.OPEN else 0.0,
             ailment=self.breaker.reason,
         )
+
+    def stream(self, job: Job) -> AsyncGenerator[bytes, None]:
+        """The backend's answer to a job that is to be streamed, by what the job needs it to be able to do."""
+        stream: Callable[[Job], AsyncGenerator[bytes, None]] = getattr(self.backend, _STREAMS[job.capability])
+        return stream(job)
 
     def choose(self, pattern_allows: Callable[[str], bool], capability: Capability) -> ServedModel | None:
         """Of the models that a pattern allows, the one to offer: able ones first, then preferred, then as listed."""

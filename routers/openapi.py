@@ -19,6 +19,7 @@ _DOORS: dict[str, tuple[str, Shape]] = {
     "/v1/completions": ("Go on with a text, streamed or whole.", completions.SHAPE),
     "/v1/embeddings": ("Turn texts into vectors.", embeddings.SHAPE),
 }
+_JUDGED = ("/v1/chat/completions", "/v1/completions")
 _ERRORS = {
     "400": "the request can't be understood or honoured; `param` names the field",
     "401": "no key, or an unknown one",
@@ -79,11 +80,14 @@ def description(app: FastAPI) -> dict[str, Any]:
         described["paths"][path] = {"post": _door(summary, shape, schemas)}
     for operations in described["paths"].values():
         for operation in operations.values():
-            operation["responses"].pop("422", None)
+            operation["responses"].pop("422", None)  # FastAPI's own, which is a 400 here
             operation["responses"] = {
                 **{status: _error(text) for status, text in _ERRORS.items()},
                 **operation["responses"],
             }
+    for path in _JUDGED:
+        doubtful = _error("no answer is as likely right as was asked for")
+        described["paths"][path]["post"]["responses"]["422"] = doubtful
     return described
 
 

@@ -135,7 +135,13 @@ _POLICY: Fields = {
 
 _NAMES = frozenset({*_FIELDS, *_POLICY})
 
-_TEXT, _FLAG = {"type": "string"}, {"type": "boolean"}
+
+def _in_any_case(word: str) -> str:
+    return "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in word)
+
+
+_TEXT = {"type": "string"}
+_FLAG = {"type": "string", "pattern": f"^(?:{'|'.join(map(_in_any_case, sorted(_TRUE | _FALSE)))})$"}
 _AMOUNT = {"type": "number", "exclusiveMinimum": 0}
 
 #: For the API's description: the headers as people write them, and what their values may be.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,6 @@ from app.relay.ear import Ear
 from app.relay.passage import Passage
 from backends.lane import Lane
 
-_STREAMS = {Capability.CHAT: "chat", Capability.COMPLETE: "complete"}
 _SAMPLING: Mapping[str, Any] = {"temperature": 0.7}  # Wang et al. sample at 0.5 to 0.7
 
 _ASK = "Question:\n{question}\n\nAnswer:\n{answer}\n\nIs this answer right? Reply with one word: yes or no."
@@ -97,9 +96,8 @@ class Opinions:
             lane.leave()
             raise BackendRefusedError(route.backend, "takes no work now")
         stay = self._passage.landing.stay(route, lane, course.record, now)
-        stream: Callable[[Job], AsyncGenerator[bytes, None]] = getattr(lane.backend, _STREAMS[job.capability])
         try:
-            async with aclosing(stream(job)) as blocks:
+            async with aclosing(lane.stream(job)) as blocks:
                 async for block in blocks:
                     ear.feed(block)
             lane.breaker.succeeded()

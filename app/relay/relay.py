@@ -25,7 +25,6 @@ from app.telemetry.metrics import Metrics
 from backends.base import Embeds
 from backends.lane import Lane
 
-_STREAMS = {Capability.CHAT: "chat", Capability.COMPLETE: "complete"}
 _COOLING_SECONDS = 10.0
 
 T = TypeVar("T")
@@ -227,7 +226,6 @@ def _too_hot(lane: Lane) -> BackendBusyError:
 
 def _blocks(job: Job, route: Route, lane: Lane) -> AsyncGenerator[bytes, None]:
     """The backend's own stream, or several of them as one where it makes only one choice at a time."""
-    stream: Callable[[Job], AsyncGenerator[bytes, None]] = getattr(lane.backend, _STREAMS[job.capability])
     if job.choices > 1 and "n" not in lane.profile.honours[job.capability]:
-        return fan_out(stream, job, route.backend)
-    return stream(job)
+        return fan_out(lane.stream, job, route.backend)
+    return lane.stream(job)

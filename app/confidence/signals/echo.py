@@ -1,4 +1,7 @@
-"""An answer that only says the words of the question again answers nothing: `The capital of Tunisia is Tunisia.`"""
+"""Whether an answer only says the words of the question again, as in "The capital of Tunisia is Tunisia".
+
+Such an answer answers nothing.
+"""
 
 from __future__ import annotations
 
